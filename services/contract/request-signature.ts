@@ -1,0 +1,48 @@
+import { equalsHex, hmacSha256 } from './digest.ts'
+
+/** The default signing scheme of devices. */
+export const SCHEME = 'XRAY1-HMAC-SHA256'
+
+/** How far a device's clock may be from ours, either way, in seconds. */
+export const MAX_SKEW_SECONDS = 300
+
+/** What a device signs. `path` has no query; the query must be empty. */
+export type SignedRequest = {
+  method: string
+  path: string
+  deviceId: string
+  keyId: string
+  timestampSeconds: number | string
+  nonce: string
+  bodySha256Hex: string
+}
+
+const canonicalRequest = (request: SignedRequest): string =>
+  [
+    SCHEME,
+    request.method,
+    request.path,
+    request.deviceId,
+    request.keyId,
+    request.timestampSeconds,
+    request.nonce,
+    request.bodySha256Hex,
+  ].join('\n')
+
+/** The signature's 32 bytes. The header carries them as `v1=<hex>`. */
+export const signRequest = (deviceKey: Uint8Array, request: SignedRequest): Buffer =>
+  hmacSha256(deviceKey, canonicalRequest(request))
+
+/**
+ * True when one of the received signatures is the key's. Every one is compared, so that the time taken does not say
+ * which of them matched.
+ * @param signatures the hex parts of `X-Signature: v1=<hex>[,v1=<hex>]`
+ */
+export const verifiesRequest = (
+  deviceKey: Uint8Array,
+  request: SignedRequest,
+  signatures: readonly string[],
+): boolean => {
+  const computed = signRequest(deviceKey, request)
+  return signatures.map((hex) => equalsHex(computed, hex)).includes(true)
+}

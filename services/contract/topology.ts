@@ -1,0 +1,105 @@
+/** What of `spec.broker` and `spec.retry` names and shapes a pipeline's topology. */
+export type TopologySpec = {
+  exchange: string
+  queue: string
+  deadLetterExchange: string
+  maxLengthBytes: number
+  /** One retry queue for each: the shortest wait of that step, ms. */
+  delaysMs: readonly number[]
+  jitterMs: number
+}
+
+export type Exchange = { name: string; type: 'topic' | 'fanout'; arguments: Record<string, string> }
+export type Queue = { name: string; arguments: Record<string, string | number> }
+export type Binding = { exchange: string; queue: string; routingKey: string }
+
+/** All durable. In the order in which they must be declared: what is pointed at comes first. */
+export type Topology = { exchanges: Exchange[]; queues: Queue[]; bindings: Binding[] }
+
+/** The names that follow from a pipeline's exchange, queue and dead-letter exchange. */
+export type TopologyNames = {
+  exchange: string
+  routingKey: string
+  queue: string
+  retryQueues: string[]
+  unrouted: string
+  deadLetterExchange: string
+  deadLetterQueue: string
+  parkedQueue: string
+}
+
+const siblingOf = (name: string, sibling: string): string =>
+  name.includes('.') ? `${name.slice(0, name.lastIndexOf('.'))}.${sibling}` : `${name}.${sibling}`
+
+/**
+ * Derives every name: `xray.raw.q` is fed by the key `xray.raw.v1` and retried through `xray.raw.v1.retry`,
+ * `.retry.2` and so on; `iot.xray` overflows into `iot.unrouted`.
+ */
+export const topologyNames = (
+  spec: Pick<TopologySpec, 'exchange' | 'queue' | 'deadLetterExchange' | 'delaysMs'>,
+): TopologyNames => {
+  const routingKey = `${spec.queue.replace(/\.q$/, '')}.v1`
+  return {
+    exchange: spec.exchange,
+    routingKey,
+    queue: spec.queue,
+    retryQueues: spec.delaysMs.map((_, step) =>
+      step === 0 ? `${routingKey}.retry` : `${routingKey}.retry.${step + 1}`,
+    ),
+    unrouted: siblingOf(spec.exchange, 'unrouted'),
+    deadLetterExchange: spec.deadLetterExchange,
+    deadLetterQueue: spec.deadLetterExchange,
+    parkedQueue: `${spec.deadLetterExchange}.parked`,
+  }
+}
+
+const QUORUM = { 'x-queue-type': 'quorum', 'x-overflow': 'reject-publish' } as const
+/** A crash loop is cut off by the broker; our own failures are counted in `x-attempt` and never requeued. */
+const DELIVERY_LIMIT = 10
+
+/**
+ * The whole topology of a pipeline. A dead-lettering queue keeps its message until the target has confirmed it
+ * (`at-least-once`), which RabbitMQ does only together with `reject-publish` and a quorum queue.
+ */
+export const toTopology = (spec: TopologySpec): Topology => {
+  const names = topologyNames(spec)
+  const retryQueues = names.retryQueues.map((name, step) => ({
+    name,
+    arguments: {
+      ...QUORUM,
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-routing-key': names.queue,
+      'x-dead-letter-strategy': 'at-least-once',
+      'x-message-ttl': (spec.delaysMs[step] as number) + spec.jitterMs,
+    },
+  }))
+  return {
+    exchanges: [
+      { name: names.unrouted, type: 'fanout', arguments: {} },
+      { name: names.deadLetterExchange, type: 'topic', arguments: {} },
+      { name: names.exchange, type: 'topic', arguments: { 'alternate-exchange': names.unrouted } },
+    ],
+    queues: [
+      { name: names.unrouted, arguments: { ...QUORUM } },
+      { name: names.deadLetterQueue, arguments: { ...QUORUM } },
+      { name: names.parkedQueue, arguments: { ...QUORUM } },
+      {
+        name: names.queue,
+        arguments: {
+          ...QUORUM,
+          'x-dead-letter-exchange': names.deadLetterExchange,
+          'x-dead-letter-routing-key': 'dead.delivery_limit',
+          'x-dead-letter-strategy': 'at-least-once',
+          'x-max-length-bytes': spec.maxLengthBytes,
+          'x-delivery-limit': DELIVERY_LIMIT,
+        },
+      },
+      ...retryQueues,
+    ],
+    bindings: [
+      { exchange: names.unrouted, queue: names.unrouted, routingKey: '' },
+      { exchange: names.deadLetterExchange, queue: names.deadLetterQueue, routingKey: 'dead.#' },
+      { exchange: names.exchange, queue: names.queue, routingKey: names.routingKey },
+    ],
+  }
+}
