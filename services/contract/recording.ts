@@ -18,7 +18,12 @@ const EARLIEST_MS = Date.UTC(2000, 0, 1)
 const DAY_MS = 86_400_000
 
 const fault = (pointer: string, detail: string): RecordingRead => ({ ok: false, fault: { pointer, detail } })
-const shown = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 40)
+// Never the whole value: what a device nests ten thousand deep would overflow the stack of any printer.
+const shown = (value: unknown): string => {
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  if (typeof value === 'object' && value !== null) return 'an object'
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 40)) : String(value)
+}
 const escaped = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1')
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

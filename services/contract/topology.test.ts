@@ -1,0 +1,97 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { deadLetterHeaders } from './dead-letter.ts'
+import { bytesOf, DEFAULTS, topologySpecOf } from './pipeline.ts'
+import { decideRetry } from './retry.ts'
+import { topologyNames, toTopology } from './topology.ts'
+
+const spec = topologySpecOf(DEFAULTS)
+const topology = toTopology(spec)
+
+it('the defaults give the names of the seed', () =>
+  expect(topologyNames(spec)).toEqual({
+    exchange: 'iot.xray',
+    routingKey: 'xray.raw.v1',
+    queue: 'xray.raw.q',
+    retryQueues: ['xray.raw.v1.retry', 'xray.raw.v1.retry.2', 'xray.raw.v1.retry.3', 'xray.raw.v1.retry.4'],
+    unrouted: 'iot.unrouted',
+    deadLetterExchange: 'iot.dlx',
+    deadLetterQueue: 'iot.dlx',
+    parkedQueue: 'iot.dlx.parked',
+  }))
+
+it('the defaults give the waits of the seed', () =>
+  expect(topology.queues.map((queue) => queue.arguments['x-message-ttl']).filter(Boolean)).toEqual([
+    2000, 3000, 5000, 9000,
+  ]))
+
+it('every queue that dead-letters keeps a message until its target has it', () => {
+  const deadLettering = topology.queues.filter((queue) => 'x-dead-letter-exchange' in queue.arguments)
+  expect(deadLettering).toHaveLength(5)
+  for (const queue of deadLettering)
+    expect(queue.arguments).toMatchObject({
+      'x-queue-type': 'quorum',
+      'x-overflow': 'reject-publish',
+      'x-dead-letter-strategy': 'at-least-once',
+    })
+})
+
+it('everything that a binding names is declared', () => {
+  const exchanges = new Set(topology.exchanges.map(({ name }) => name))
+  const queues = new Set(topology.queues.map(({ name }) => name))
+  for (const binding of topology.bindings)
+    expect(exchanges.has(binding.exchange) && queues.has(binding.queue)).toBe(true)
+})
+
+describe('a retry', () => {
+  const { retryQueues } = topologyNames(spec)
+  const decide = (attempt: number, random: number) => decideRetry(retryQueues, DEFAULTS.retry, attempt, random)
+  it.each([
+    ['the first waits 1 to 2 s', 0, 0, { kind: 'retry', queue: 'xray.raw.v1.retry', expirationMs: 1000, attempt: 1 }],
+    ['and at most 2 s', 0, 0.9999999, { kind: 'retry', queue: 'xray.raw.v1.retry', expirationMs: 2000, attempt: 1 }],
+    ['the third waits from 4 s', 2, 0, { kind: 'retry', queue: 'xray.raw.v1.retry.3', expirationMs: 4000, attempt: 3 }],
+    ['there is no fourth', 3, 0, { kind: 'exhausted', attempts: 4 }],
+  ])('%s', (_, attempt, random, expected) => expect(decide(attempt, random)).toEqual(expected))
+
+  it('waits as long as the last step beyond the ladder', () =>
+    expect(decideRetry(retryQueues, { ...DEFAULTS.retry, maxRetries: 9 }, 8, 0)).toMatchObject({
+      queue: 'xray.raw.v1.retry.4',
+      expirationMs: 8000,
+    }))
+
+  it('never outlives the time-to-live of its queue', () =>
+    fc.assert(
+      fc.property(fc.nat(3), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (attempt, random) => {
+        const decision = decide(attempt, random)
+        if (decision.kind === 'exhausted') return attempt >= 3
+        const queue = topology.queues.find(({ name }) => name === decision.queue)
+        return decision.expirationMs <= Number(queue?.arguments['x-message-ttl'])
+      }),
+    ))
+})
+
+describe('a dead letter', () => {
+  const failure = { reason: 'storage_failed', detail: 'why', failedAtMs: 7 } as const
+  it('keeps the headers of the message, loses those of the broker and says why', () =>
+    expect(deadLetterHeaders({ 'x-v': 1, 'x-death': [], 'x-first-death-reason': 'expired' }, failure)).toEqual({
+      'x-v': 1,
+      'x-dlq-reason': 'storage_failed',
+      'x-dlq-detail': 'why',
+      'x-first-failed-at': 7,
+    }))
+  it('keeps the time of its first failure', () =>
+    expect(deadLetterHeaders({ 'x-first-failed-at': 3 }, failure)['x-first-failed-at']).toBe(3))
+  it('cuts a detail at 1 KB without breaking a character', () => {
+    const detail = String(deadLetterHeaders({}, { ...failure, detail: 'ü'.repeat(2000) })['x-dlq-detail'])
+    expect(Buffer.byteLength(detail)).toBeLessThanOrEqual(1024)
+    expect(detail).toMatch(/^ü+$/)
+  })
+})
+
+it.each([
+  ['4Gi', 4294967296],
+  ['512Mi', 536870912],
+  ['1000', 1000],
+])('%s is %d bytes', (quantity, bytes) => expect(bytesOf(quantity)).toBe(bytes))
+it('a quantity of another form is refused', () =>
+  expect(() => bytesOf('4GB')).toThrow('expected bytes such as 4Gi, got "4GB"'))
