@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+// `node tests/run.ts [STAGE ...]`: runs the stages in order, each to its end, and counts what passed and failed.
+
+type Count = { passed: number; failed: number }
+
+const [MAJOR = 0] = process.versions.node.split('.').map(Number)
+if (MAJOR < 24) throw new Error(`expected Node 24 from node_modules, got ${process.version}: run "npm ci"`)
+
+const succeeds = (command: string, args: string[]): boolean => {
+  console.log(`\n== ${command} ${args.join(' ')}`)
+  return spawnSync(command, args, { stdio: 'inherit' }).status === 0
+}
+
+/** A command that is one check by itself. */
+const check =
+  (command: string, ...args: string[]) =>
+  (): Count => {
+    const ok = succeeds(command, args)
+    return { passed: ok ? 1 : 0, failed: ok ? 0 : 1 }
+  }
+
+/** One project of vitest.config.ts. A run that ends without a report, or fails outside a test, has failed once more. */
+const tests = (project: string) => (): Count => {
+  const report = join(mkdtempSync(join(tmpdir(), 'xrayiot-tests-')), 'report.json')
+  const ok = succeeds('vitest', [
+    'run',
+    `--project=${project}`,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ])
+  try {
+    const { numPassedTests: passed, numFailedTests: failed } = JSON.parse(readFileSync(report, 'utf8'))
+    return { passed, failed: ok || failed > 0 ? failed : 1 }
+  } catch {
+    return { passed: 0, failed: 1 }
+  }
+}
+
+const STAGES: Record<string, () => Count> = {
+  types: check('tsc', '--noEmit', '-p', '.'),
+  lint: check('biome', 'check', '--error-on-warnings', '.'),
+  unit: tests('unit'),
+  cluster: check('node', 'k8s/local/start.ts'),
+  charts: tests('charts'),
+  integration: tests('integration'),
+  operator: tests('operator'),
+  e2e: tests('e2e'),
+}
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => STAGES[name] === undefined)
+if (unknown.length > 0)
+  throw new Error(`expected stages of ${Object.keys(STAGES).join(', ')}; got ${unknown.join(', ')}`)
+
+const total: Count = { passed: 0, failed: 0 }
+const summary: string[] = []
+for (const [name, run] of Object.entries(STAGES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  const startedAt = Date.now()
+  const count = run()
+  total.passed += count.passed
+  total.failed += count.failed
+  summary.push(
+    `${name}: ${count.passed} passed, ${count.failed} failed in ${Math.round((Date.now() - startedAt) / 1000)} s`,
+  )
+}
+console.log(`\n${summary.join('\n')}\n\n${total.passed} passed, ${total.failed} failed`)
+process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1
