@@ -1,0 +1,104 @@
+{{- define "mongodb.security" -}}
+{ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: [ALL] } }
+{{- end }}
+
+{{- define "mongodb.mounts" -}}
+- { name: data, mountPath: /data }
+- { name: binding, mountPath: /run/binding, readOnly: true }
+- { name: config, mountPath: /etc/xray, readOnly: true }
+- { name: state, mountPath: /state }
+- { name: tmp, mountPath: /tmp }
+{{- end }}
+
+{{- define "mongodb.username" -}}
+- { name: MONGODB_USERNAME, valueFrom: { secretKeyRef: { name: {{ .Values.auth.existingSecret | default (include "mongodb.fullname" .) }}, key: username } } }
+{{- end }}
+
+{{/* MongoDB: mongod, and beside its first member the script that keeps the replica set. */}}
+{{- define "mongodb.mongodbPod" -}}
+initContainers:
+  # mongod refuses a key file that its group may read, and a mounted Secret is.
+  - name: keyfile
+    image: {{ include "mongodb.image" .Values.image }}
+    imagePullPolicy: {{ .Values.image.pullPolicy }}
+    command: [sh, -ec, "mkdir -p /data/db; rm -f /state/keyfile; install -m 0400 /run/binding/keyfile /state/keyfile"]
+    securityContext: {{ include "mongodb.security" . }}
+    resources: { requests: { cpu: 10m, memory: 16Mi }, limits: { memory: 64Mi } }
+    volumeMounts: {{- include "mongodb.mounts" . | nindent 6 }}
+  - name: replica-set
+    image: {{ include "mongodb.image" .Values.image }}
+    imagePullPolicy: {{ .Values.image.pullPolicy }}
+    restartPolicy: Always
+    # Only the first member's copy acts; the others wait.
+    command: [bash, -c, 'case "$HOSTNAME" in *-0) exec mongosh --norc --quiet --nodb /etc/xray/replica-set.js;; *) exec sleep infinity;; esac']
+    env:
+      - { name: HOME, value: /tmp }
+      {{- include "mongodb.username" . | nindent 6 }}
+    securityContext: {{ include "mongodb.security" . }}
+    resources: { requests: { cpu: 20m, memory: 128Mi }, limits: { memory: 256Mi } }
+    volumeMounts: {{- include "mongodb.mounts" . | nindent 6 }}
+containers:
+  - name: mongodb
+    image: {{ include "mongodb.image" .Values.image }}
+    imagePullPolicy: {{ .Values.image.pullPolicy }}
+    command: [mongod, --replSet, xray, --keyFile, /state/keyfile, --bind_ip_all, --dbpath, /data/db, --unixSocketPrefix, /tmp]
+    ports: [{ name: mongodb, containerPort: 27017 }]
+    startupProbe: { tcpSocket: { port: mongodb }, periodSeconds: 5, failureThreshold: 120 }
+    # hello needs no user. Being primary is asked here and never in a liveness probe: that would restart members in an
+    # election. Each call starts a shell of its own, hence the long period.
+    readinessProbe:
+      exec: { command: [mongosh, --norc, --quiet, "mongodb://127.0.0.1:27017/?directConnection=true&serverSelectionTimeoutMS=2000", --eval, "const h = db.hello(); quit(h.isWritablePrimary || h.secondary ? 0 : 1)"] }
+      periodSeconds: 15
+      timeoutSeconds: 10
+    livenessProbe: { tcpSocket: { port: mongodb }, periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 5 }
+    env: [{ name: HOME, value: /tmp }]
+    securityContext: {{ include "mongodb.security" . }}
+    resources: {{- toYaml .Values.resources | nindent 6 }}
+    volumeMounts: {{- include "mongodb.mounts" . | nindent 6 }}
+{{- end }}
+
+{{/* FerretDB: it speaks MongoDB's protocol and keeps no data; PostgreSQL beside it does. */}}
+{{- define "mongodb.ferretdbPod" -}}
+initContainers:
+  - name: init
+    image: {{ include "mongodb.image" .Values.postgresql.image }}
+    imagePullPolicy: {{ .Values.postgresql.image.pullPolicy }}
+    command: [sh, /etc/xray/init.sh]
+    env: {{- include "mongodb.username" . | nindent 6 }}
+    securityContext: {{ include "mongodb.security" . }}
+    resources: { requests: { cpu: 10m, memory: 64Mi }, limits: { memory: 512Mi } }
+    volumeMounts: {{- include "mongodb.mounts" . | nindent 6 }}
+  # A sidecar that starts before FerretDB and ends after it.
+  - name: postgresql
+    image: {{ include "mongodb.image" .Values.postgresql.image }}
+    imagePullPolicy: {{ .Values.postgresql.image.pullPolicy }}
+    restartPolicy: Always
+    command: [postgres, -D, /data/postgresql]
+    env: {{- include "mongodb.username" . | nindent 6 }}
+    startupProbe: { exec: { command: [sh, /etc/xray/extension.sh] }, periodSeconds: 2, timeoutSeconds: 60, failureThreshold: 60 }
+    livenessProbe: { exec: { command: [pg_isready, --host=127.0.0.1, --quiet] }, periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 5 }
+    securityContext: {{ include "mongodb.security" . }}
+    resources: {{- toYaml .Values.resources | nindent 6 }}
+    volumeMounts: {{- include "mongodb.mounts" . | nindent 6 }}
+containers:
+  - name: ferretdb
+    image: {{ include "mongodb.image" .Values.ferretdb.image }}
+    imagePullPolicy: {{ .Values.ferretdb.image.pullPolicy }}
+    command: [/ferretdb]
+    env:
+      - { name: FERRETDB_POSTGRESQL_URL_FILE, value: /run/binding/postgresql-url }
+      - { name: FERRETDB_LISTEN_ADDR, value: ":27017" }
+      - { name: FERRETDB_DEBUG_ADDR, value: ":8088" }
+      - { name: FERRETDB_STATE_DIR, value: /state }
+      - { name: FERRETDB_TELEMETRY, value: disable }
+      - { name: FERRETDB_LOG_LEVEL, value: warn }
+    ports: [{ name: mongodb, containerPort: 27017 }, { name: debug, containerPort: 8088 }]
+    readinessProbe: { httpGet: { path: /debug/readyz, port: debug }, periodSeconds: 5, timeoutSeconds: 5 }
+    livenessProbe: { httpGet: { path: /debug/livez, port: debug }, periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 5 }
+    securityContext: {{ include "mongodb.security" . }}
+    resources: {{- toYaml .Values.ferretdb.resources | nindent 6 }}
+    volumeMounts:
+      - { name: binding, mountPath: /run/binding, readOnly: true }
+      - { name: state, mountPath: /state }
+      - { name: tmp, mountPath: /tmp }
+{{- end }}

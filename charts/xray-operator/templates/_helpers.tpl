@@ -1,0 +1,37 @@
+{{/* The release's name when it holds the chart's, so that release xray-xray-operator and umbrella release xray name things alike. */}}
+{{- define "xray-operator.fullname" -}}
+{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 63 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 63 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{/* Immutable: selectors are never changed. */}}
+{{- define "xray-operator.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "xray-operator.labels" -}}
+{{ include "xray-operator.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: xrayiot
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{/* A digest wins over a tag. Takes one image value. */}}
+{{- define "xray-operator.image" -}}
+{{- $name := ternary .repository (printf "%s/%s" .registry .repository) (empty .registry) -}}
+{{- if .digest }}{{ $name }}@{{ .digest }}{{ else }}{{ $name }}:{{ .tag }}{{ end }}
+{{- end }}
+
+{{/* What the operator does in a namespace of pipelines. Secrets: it creates the keys and reads a connection by name; it never lists them. */}}
+{{- define "xray-operator.rules" -}}
+- { apiGroups: [xrayiot.dev], resources: [xraypipelines], verbs: [get, list, watch, patch] }
+- { apiGroups: [xrayiot.dev], resources: [xraypipelines/status], verbs: [patch] }
+- { apiGroups: [xrayiot.dev], resources: [xraypipelines/finalizers], verbs: [update] }
+- { apiGroups: [apps], resources: [deployments], verbs: [get, list, watch, create, patch, delete] }
+- { apiGroups: [""], resources: [configmaps, services, serviceaccounts], verbs: [get, list, watch, create, patch, delete] }
+- { apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [get, list, watch, create, patch, delete] }
+- { apiGroups: [networking.k8s.io], resources: [networkpolicies], verbs: [get, list, watch, create, patch, delete] }
+- { apiGroups: [""], resources: [secrets], verbs: [get, create] }
+- { apiGroups: [events.k8s.io], resources: [events], verbs: [create, patch] }
+{{- end }}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from './command.ts'
+import { CACHE } from './paths.ts'
+
+const STAMP = 'v1.36.3'
+const STAMPS = [
+  `-X k8s.io/component-base/version.gitVersion=${STAMP}`,
+  '-X k8s.io/component-base/version.gitMajor=1',
+  '-X k8s.io/component-base/version.gitMinor=36',
+  `-X k8s.io/client-go/pkg/version.gitVersion=${STAMP}`,
+]
+
+/** Each is a Go module of its own under `tools/`, because their dependencies clash; `go build tool` makes its binaries. */
+const TOOLS = [
+  'kubernetes',
+  'etcd',
+  'containerd',
+  'runc',
+  'coredns',
+  'local-path-provisioner',
+  'ferretdb',
+  'helm',
+  'helm3',
+  'skaffold',
+] as const
+export type Tool = (typeof TOOLS)[number]
+/** What the cluster itself needs; the others are built when they are first asked for. */
+const CLUSTER_TOOLS: Tool[] = [
+  'kubernetes',
+  'etcd',
+  'containerd',
+  'runc',
+  'coredns',
+  'local-path-provisioner',
+  'ferretdb',
+  'helm',
+]
+
+const moduleOf = (tool: Tool): string => join(import.meta.dirname, 'tools', tool)
+
+/** Only a change of versions makes another folder, so a rebuild is due exactly then. */
+const folderOf = (tool: Tool): string => {
+  const hash = createHash('sha256')
+  for (const file of ['go.mod', 'go.sum']) hash.update(readFileSync(join(moduleOf(tool), file)))
+  return join(CACHE, 'tools', `${tool}-${hash.digest('hex').slice(0, 16)}`)
+}
+
+/** The path of a built binary: `binary('kubernetes', 'kubectl')`. */
+export const binary = (tool: Tool, name: string): string => join(folderOf(tool), name)
+
+/** Builds a tool unless it is in the cache; a half-built one never is, since the folder appears by one rename. */
+export const ensureTool = async (tool: Tool): Promise<'built' | 'cached'> => {
+  const folder = folderOf(tool)
+  if (existsSync(folder)) return 'cached'
+  const building = `${folder}.building`
+  rmSync(building, { recursive: true, force: true })
+  mkdirSync(building, { recursive: true })
+  const cgo = tool === 'runc' // libseccomp is a C library
+  const flags = ['-trimpath', '-ldflags', ['-s -w', ...(tool === 'kubernetes' ? STAMPS : [])].join(' ')]
+  const env = { ...process.env, CGO_ENABLED: cgo ? '1' : '0', GOFLAGS: '-buildvcs=false' }
+  await run('go', ['build', ...flags, ...(cgo ? ['-tags', 'seccomp'] : []), '-o', `${building}/`, 'tool'], {
+    cwd: moduleOf(tool),
+    env,
+  })
+  renameSync(building, folder)
+  return 'built'
+}
+
+/** Builds what the cluster needs, one after the other: each build alone keeps all cores busy. */
+export const ensureClusterTools = async (): Promise<string> => {
+  const built: Tool[] = []
+  for (const tool of CLUSTER_TOOLS) if ((await ensureTool(tool)) === 'built') built.push(tool)
+  return built.length === 0 ? 'all in the cache' : `built ${built.join(', ')}`
+}
