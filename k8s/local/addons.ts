@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { kubectl } from './control-plane.ts'
-import { KUBECONFIG, STATE } from './paths.ts'
-import type { ProcessSpec } from './processes.ts'
+import { KUBECONFIG, LOGS, STATE } from './paths.ts'
+import { ensureProcess, type ProcessSpec } from './processes.ts'
 import { until } from './progress.ts'
 import { binary } from './tools.ts'
 
@@ -23,6 +23,11 @@ const helperPod = {
   },
 }
 
+const CONFIG = join(STATE, 'local-path.json')
+const CONFIG_JSON = JSON.stringify({
+  nodePathMap: [{ node: 'DEFAULT_PATH_FOR_NON_LISTED_NODES', paths: [join(STATE, 'volumes')] }],
+})
+
 const volumes = [
   { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } },
   { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'local-path', namespace: NAMESPACE } },
@@ -31,9 +36,7 @@ const volumes = [
     kind: 'ConfigMap',
     metadata: { name: 'local-path-config', namespace: NAMESPACE },
     data: {
-      'config.json': JSON.stringify({
-        nodePathMap: [{ node: 'DEFAULT_PATH_FOR_NON_LISTED_NODES', paths: [join(STATE, 'volumes')] }],
-      }),
+      'config.json': CONFIG_JSON,
       // Writable for any user: a pod of ours is never root.
       setup: '#!/bin/sh\nset -eu\nmkdir -m 0777 -p "$VOL_DIR"\n',
       teardown: '#!/bin/sh\nset -eu\nrm -rf "$VOL_DIR"\n',
@@ -54,7 +57,7 @@ const provisioner: ProcessSpec = {
   command: binary('local-path-provisioner', 'local-path-provisioner'),
   args: [
     'start',
-    `--config=${join(STATE, 'local-path.json')}`,
+    `--config=${CONFIG}`,
     `--kubeconfig=${KUBECONFIG}`,
     `--namespace=${NAMESPACE}`,
     '--provisioner-name=rancher.io/local-path',
@@ -62,7 +65,8 @@ const provisioner: ProcessSpec = {
     '--configmap-name=local-path-config',
     '--service-account-name=local-path',
   ],
-  ready: async () => true, // it serves no probe; a volume that is bound shows it
+  ready: async () =>
+    readFileSync(join(LOGS, 'local-path-provisioner.log'), 'utf8').includes('Started provisioner controller'),
 }
 
 /** Applies name service, volumes and namespaces. */
@@ -70,6 +74,8 @@ export const applyAddons = async (): Promise<string> => {
   await kubectl(['apply', '-f', '-'], manifest('namespaces.yaml'))
   await kubectl(['apply', '-f', '-'], manifest('coredns.yaml'))
   await kubectl(['apply', '-f', '-'], volumes.map((object) => JSON.stringify(object)).join('\n---\n'))
+  writeFileSync(CONFIG, CONFIG_JSON)
+  await ensureProcess(provisioner)
   await until('the cluster to resolve names', 90, async () => {
     const ready = await kubectl([
       'get',
@@ -84,7 +90,3 @@ export const applyAddons = async (): Promise<string> => {
   })
   return 'CoreDNS, local-path volumes, namespaces xray and xray-system'
 }
-
-export const addonProcesses = (): ProcessSpec[] => [provisioner]
-/** What local-path-provisioner reads at its start; the same as its ConfigMap has. */
-export const provisionerConfig = (): string => volumes[2]?.data?.['config.json'] ?? ''

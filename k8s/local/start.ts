@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { addonProcesses, applyAddons, provisionerConfig } from './addons.ts'
+import { applyAddons } from './addons.ts'
 import { controlPlane } from './control-plane.ts'
 import { ensureDebian, ensureImages, ensureImported } from './images.ts'
 import { ensureNetwork } from './network.ts'
@@ -48,13 +48,7 @@ const clusterSteps: Step[] = [
   { title: 'Make certificates', run: ensurePki },
   { title: 'Lay the network', run: ensureNetwork },
   { title: 'Start the control plane', run: () => startAll(controlPlane()) },
-  {
-    title: 'Start the node',
-    run: () => {
-      writeFileSync(join(STATE, 'local-path.json'), provisionerConfig())
-      return startAll([...node(), ...addonProcesses()])
-    },
-  },
+  { title: 'Start the node', run: () => startAll(node()) },
   { title: 'Hand images to the node', run: ensureImported },
   { title: 'Apply add-ons', run: applyAddons },
 ]
