@@ -1,0 +1,5 @@
+import { runProcess } from '#runtime/process.ts'
+import { readConfig } from './config.ts'
+import { startProducer } from './service.ts'
+
+await runProcess('producer', () => readConfig(process.env), startProducer({ now: Date.now, random: Math.random }))

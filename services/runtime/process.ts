@@ -1,0 +1,31 @@
+import { ConfigError, EXIT_CONFIG } from './env.ts'
+import { createLog, type Logger } from './log.ts'
+import { type Ending, shutDown, untilSignalled } from './shut-down.ts'
+
+/** The longest that one step of a shut-down may take. */
+const ENDING_LIMIT_MS = 20_000
+
+/**
+ * The life of a process: read the configuration, start, wait for SIGTERM, end in order.
+ * A wrong configuration ends it with 78 and one line that names every problem, a failed start with 1.
+ * @param start returns what must be ended, in that order
+ */
+export const runProcess = async <Config extends { LOG_LEVEL: string }>(
+  component: string,
+  readConfig: () => Config,
+  start: (config: Config, log: Logger) => Promise<Ending[]>,
+): Promise<void> => {
+  let log = createLog(component, 'info')
+  try {
+    const config = readConfig()
+    log = createLog(component, config.LOG_LEVEL)
+    const endings = await start(config, log)
+    log.info({ signal: await untilSignalled() }, 'shutting down')
+    await shutDown(log, endings, ENDING_LIMIT_MS)
+    log.info('ended')
+    process.exit(0)
+  } catch (error) {
+    log.fatal(error instanceof ConfigError ? error.message : { err: error }, 'cannot start')
+    process.exit(error instanceof ConfigError ? EXIT_CONFIG : 1)
+  }
+}

@@ -1,0 +1,31 @@
+import { Redis } from 'ioredis'
+import type { Logger } from './log.ts'
+
+/**
+ * A Redis client that answers or fails at once: the defaults of ioredis would let a command hang for over a minute
+ * while Redis is away, and Redis is only a fast path here.
+ */
+export const openRedis = (uri: string, name: string, log: Logger): Redis => {
+  const redis = new Redis(uri, {
+    connectionName: name,
+    maxRetriesPerRequest: 1,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    commandTimeout: 200,
+    connectTimeout: 2_000,
+  })
+  let away = false
+  redis.on('error', (error) => {
+    if (!away) log.warn(`no connection to Redis, going on without: ${error.message}`)
+    away = true
+  })
+  redis.on('ready', () => {
+    away = false
+    log.info('connected to Redis')
+  })
+  return redis
+}
+
+/** Keys of one device share a slot of a Redis cluster, so that a batch stays few commands. */
+export const slotOf = (deviceId: string): string =>
+  `{s${String(Number.parseInt(deviceId.slice(-2), 16) % 64).padStart(2, '0')}}`

@@ -1,0 +1,137 @@
+import type { Options } from 'amqplib'
+import { type DeadLetterReason, deadLetterHeaders, deadLetterKey, withoutBrokerHeaders } from '#contract/dead-letter.ts'
+import { decideRetry, type RetryPolicy } from '#contract/retry.ts'
+import type { TopologyNames } from '#contract/topology.ts'
+import { type Delivery, settle } from '#runtime/consumer.ts'
+import type { Idempotency } from '#runtime/idempotency.ts'
+import type { Publication, Publisher } from '#runtime/publisher.ts'
+import type { Entry } from '#runtime/signal-store.ts'
+import { type Failure, inspect } from './inspection.ts'
+import { type StoringContext, storeAll } from './storing.ts'
+
+export type Ended = 'stored' | 'duplicate' | 'retried' | 'dead_lettered'
+
+export type HandlingContext = StoringContext & {
+  messageKeys: () => Map<string, Buffer>
+  idempotency: Idempotency
+  publisher: Publisher
+  names: TopologyNames
+  retry: RetryPolicy
+  now: () => number
+  random: () => number
+  /** A message was acknowledged. `receivedAtMs` is the producer's clock. */
+  ended: (how: Ended, reason: DeadLetterReason | '', receivedAtMs: number) => void
+  /** Waits a moment before a message that could be neither stored nor moved is given back. */
+  pause: () => Promise<void>
+}
+
+type Verdict = { kind: 'stored' } | { kind: 'duplicate' } | Failure
+
+const receivedAtOf = ({ message }: Delivery): number => Number(message.properties.headers?.['x-received-at'] ?? 0)
+
+const attemptOf = ({ message }: Delivery): number => {
+  const attempt = Number(message.properties.headers?.['x-attempt'] ?? 0)
+  return Number.isSafeInteger(attempt) && attempt >= 0 ? attempt : 0
+}
+
+/** A copy of a message for another queue: the body untouched, the headers without what the broker added. */
+const copyOf = (
+  { message }: Delivery,
+  to: { exchange: string; routingKey: string },
+  change: Partial<Options.Publish>,
+): Publication => {
+  const { messageId, contentType, timestamp, headers = {} } = message.properties
+  return {
+    ...to,
+    body: message.content,
+    properties: {
+      messageId: String(messageId ?? ''),
+      ...(contentType !== undefined && { contentType }),
+      ...(timestamp !== undefined && { timestamp }),
+      headers: withoutBrokerHeaders(headers),
+      ...change,
+    },
+  }
+}
+
+/** Where a message goes that could not be stored. */
+const publicationFor = (
+  context: HandlingContext,
+  delivery: Delivery,
+  failure: Failure,
+): { as: Ended; publication: Publication } => {
+  const headers = delivery.message.properties.headers ?? {}
+  const { names } = context
+  const decision =
+    failure.kind === 'retry'
+      ? decideRetry(names.retryQueues, context.retry, attemptOf(delivery), context.random())
+      : undefined
+  if (decision?.kind === 'retry') {
+    const kept = {
+      ...withoutBrokerHeaders(headers),
+      'x-attempt': decision.attempt,
+      'x-first-failed-at': headers['x-first-failed-at'] ?? context.now(),
+    }
+    const change = { headers: kept, expiration: String(decision.expirationMs) }
+    return { as: 'retried', publication: copyOf(delivery, { exchange: '', routingKey: decision.queue }, change) }
+  }
+  const dead = deadLetterHeaders(headers, { ...failure, failedAtMs: context.now() })
+  const to = { exchange: names.deadLetterExchange, routingKey: deadLetterKey(failure.reason) }
+  return { as: 'dead_lettered', publication: copyOf(delivery, to, { headers: dead }) }
+}
+
+/** The one place where a message is acknowledged: after it is stored, or after its copy is confirmed elsewhere. */
+const conclude = async (context: HandlingContext, delivery: Delivery, verdict: Verdict): Promise<void> => {
+  if (verdict.kind === 'stored' || verdict.kind === 'duplicate') {
+    settle(delivery, 'ack')
+    context.ended(verdict.kind, '', receivedAtOf(delivery))
+    return
+  }
+  const { as, publication } = publicationFor(context, delivery, verdict)
+  if ((await context.publisher.publish(publication)) === 'confirmed') {
+    settle(delivery, 'ack')
+    context.ended(as, verdict.reason, receivedAtOf(delivery))
+    return
+  }
+  await context.pause()
+  settle(delivery, 'requeue')
+}
+
+/** Handles a batch to its end; every delivery is settled, or its channel is gone and the broker delivers it again. */
+export const handleBatch = async (context: HandlingContext, deliveries: Delivery[]): Promise<void> => {
+  const keys = context.messageKeys()
+  const verdicts = new Map<Delivery, Verdict>()
+  const sound: { delivery: Delivery; entry: Entry }[] = []
+  for (const delivery of deliveries) {
+    const inspection = inspect(delivery.message.properties, delivery.message.content, keys)
+    if (inspection.kind === 'sound') sound.push({ delivery, entry: inspection.entry })
+    else verdicts.set(delivery, inspection)
+  }
+  const named = sound.map(({ entry }) => ({
+    deviceId: entry.summary.deviceId,
+    messageId: entry.messageId,
+    idHex: entry.idHex,
+  }))
+  const known = named.length === 0 ? new Set<string>() : await context.idempotency.stored(named)
+  const unknown = sound.filter(({ entry }) => !known.has(entry.messageId))
+  const stored = await storeAll(
+    context,
+    unknown.map(({ entry }) => entry),
+  )
+  for (const { delivery } of sound) verdicts.set(delivery, { kind: 'duplicate' })
+  for (const [index, { delivery }] of unknown.entries()) {
+    const outcome = stored[index] ?? { failed: 'no outcome' }
+    if (typeof outcome === 'object')
+      verdicts.set(delivery, { kind: 'retry', reason: 'storage_failed', detail: outcome.failed })
+    else if (outcome === 'conflict')
+      verdicts.set(delivery, {
+        kind: 'dead',
+        reason: 'idempotency_conflict',
+        detail: 'another body is stored under this id',
+      })
+    else verdicts.set(delivery, { kind: outcome })
+  }
+  await Promise.all([...verdicts].map(([delivery, verdict]) => conclude(context, delivery, verdict)))
+  const done = new Set(unknown.flatMap(({ entry }, index) => (stored[index] === 'stored' ? [entry.messageId] : [])))
+  if (done.size > 0) await context.idempotency.markStored(named.filter(({ messageId }) => done.has(messageId)))
+}

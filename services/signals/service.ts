@@ -1,0 +1,124 @@
+import { superviseLink } from '#runtime/amqp.ts'
+import { createBatcher } from '#runtime/batcher.ts'
+import { createConsumer, type Delivery, settle } from '#runtime/consumer.ts'
+import { createIdempotency } from '#runtime/idempotency.ts'
+import { watchKeys } from '#runtime/keys.ts'
+import type { Logger } from '#runtime/log.ts'
+import { namesOf } from '#runtime/pipeline-env.ts'
+import { closeServer, serveProbes } from '#runtime/probe.ts'
+import { createPublisher } from '#runtime/publisher.ts'
+import { openRedis } from '#runtime/redis.ts'
+import type { Ending } from '#runtime/shut-down.ts'
+import { type Entry, ensureIndexes, openStore, pingStore, storeBatch } from '#runtime/signal-store.ts'
+import { assertTopology } from '#runtime/topology-check.ts'
+import type { Config } from './config.ts'
+import { type HandlingContext, handleBatch } from './handling.ts'
+import { createMetrics } from './metrics.ts'
+import { createOutage } from './outage.ts'
+
+export type World = { now: () => number; random: () => number; delay: (ms: number) => Promise<void> }
+
+const BATCH_BYTES = 2 * 2 ** 20
+const BATCHES_IN_FLIGHT = 2
+const PROBE_MS = 1_000
+
+/** Starts signals: the store's indexes first, then it takes messages. Publishes on a connection of its own. */
+export const startSignals =
+  ({ now, random, delay }: World) =>
+  async (config: Config, log: Logger): Promise<Ending[]> => {
+    const metrics = createMetrics(config.SERVICE_VERSION)
+    const names = namesOf(config)
+    const keys = watchKeys(config.KEYS_DIR, log)
+    const redis = openRedis(config.REDIS_URI, 'signals', log)
+    const store = openStore(config.MONGODB_URI, config.MONGODB_DATABASE, 'xray-signals')
+    const alive = () =>
+      pingStore(store).then(
+        () => true,
+        () => false,
+      )
+    const address = { uri: config.AMQP_URI, vhost: config.AMQP_VHOST, queue: names.queue, log }
+
+    const consumer = createConsumer(names.queue, config.PREFETCH, (delivery) =>
+      batcher.add(delivery, delivery.message.content.length),
+    )
+    const outage = createOutage({
+      alive,
+      pause: consumer.pause,
+      resume: consumer.resume,
+      wait: () => delay(PROBE_MS),
+      log,
+    })
+    const publisher = createPublisher(() => publishing)
+    const publishing = superviseLink({
+      ...address,
+      name: `${config.PIPELINE_NAME}-signals-publish`,
+      setUp: async (channel) => publisher.observe(channel),
+    })
+    const context: HandlingContext = {
+      messageKeys: () => keys.current().messages,
+      idempotency: createIdempotency(redis, metrics.bypassed),
+      publisher,
+      names,
+      retry: { maxRetries: config.MAX_RETRIES, delaysMs: config.RETRY_DELAYS_MS, jitterMs: config.RETRY_JITTER_MS },
+      now,
+      random,
+      alive,
+      outage: outage.wait,
+      pause: () => delay(PROBE_MS),
+      ended: (how, reason, receivedAtMs) => metrics.ended(how, reason, (now() - receivedAtMs) / 1000),
+      store: async (entries: Entry[]) => {
+        const startedAt = now()
+        const stored = await storeBatch(store, entries, new Date(startedAt))
+        metrics.batchStored((now() - startedAt) / 1000)
+        return stored
+      },
+    }
+    const limits = {
+      items: config.BATCH_SIZE,
+      bytes: BATCH_BYTES,
+      lingerMs: config.BATCH_LINGER_MS,
+      inFlight: BATCHES_IN_FLIGHT,
+    }
+    const batcher = createBatcher<Delivery>(limits, (deliveries) =>
+      handleBatch(context, deliveries).catch(async (error: Error) => {
+        log.error({ err: error }, 'a batch failed and is given back to the broker')
+        await delay(PROBE_MS)
+        for (const delivery of deliveries) settle(delivery, 'requeue')
+      }),
+    )
+
+    let indexes: string | undefined = 'not made yet'
+    const probes = await serveProbes(config.METRICS_PORT, metrics.registry, {
+      indexes: () => indexes,
+      store: outage.problem,
+      broker: () => (indexes === undefined ? consuming?.problem() : 'not asked yet'),
+    })
+    for (;;) {
+      const failed = await ensureIndexes(store, config.RETENTION_DAYS).then(
+        () => undefined,
+        (error: Error) => error,
+      )
+      if (failed === undefined) break
+      indexes = failed.message
+      log.warn(`the store's indexes cannot be made yet: ${failed.message}`)
+      await delay(PROBE_MS)
+    }
+    indexes = undefined
+    const consuming = superviseLink({
+      ...address,
+      name: `${config.PIPELINE_NAME}-signals`,
+      setUp: async (channel) => {
+        await assertTopology(channel, names)
+        await consumer.setUp(channel)
+      },
+    })
+    return [
+      ['stop taking messages', consumer.pause],
+      ['finish what was taken', batcher.drain],
+      ['leave the broker', () => Promise.all([consuming.close(), publishing.close()])],
+      ['leave the store', () => store.client.close()],
+      ['leave Redis', () => redis.disconnect()],
+      ['stop watching keys', keys.close],
+      ['stop the probes', () => closeServer(probes)],
+    ]
+  }
