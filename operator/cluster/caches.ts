@@ -1,0 +1,67 @@
+import { GROUP, KIND, PLURAL, VERSION } from '#contract/pipeline.ts'
+import type { Client, KubeObject } from '#kit/client.ts'
+import { type Reflector, reflect } from '#kit/reflector.ts'
+import type { Resource } from '#kit/resource.ts'
+import { CHILD_SELECTOR, type Pipeline } from '../decide/pipeline.ts'
+import { type ChildKind, RESOURCES } from '../decide/resources.ts'
+
+export const PIPELINES: Resource = { group: GROUP, version: VERSION, plural: PLURAL, kind: KIND }
+
+/** What the operator knows of the cluster without asking. */
+export type Caches = {
+  pipeline: (key: string) => Pipeline | undefined
+  pipelines: () => Pipeline[]
+  child: (kind: ChildKind, key: string) => KubeObject | undefined
+  /** The objects of a kind that a pipeline owns. */
+  owned: (kind: ChildKind, uid: string) => KubeObject[]
+  synced: () => boolean
+  close: () => Promise<void>
+}
+
+const ownersOf = (object: KubeObject | undefined): string[] =>
+  object?.metadata.ownerReferences
+    ?.filter(({ kind }) => kind === KIND)
+    .map(({ name }) => `${object.metadata.namespace}/${name}`) ?? []
+
+/**
+ * Follows pipelines and their children, in the given namespaces or in all.
+ * @param touched told the key of each pipeline that something happened to
+ */
+export const followCluster = (
+  client: Client,
+  namespaces: string[],
+  touched: (key: string) => void,
+  failed: (error: Error) => void,
+): Caches => {
+  const scopes = namespaces.length === 0 ? [{}] : namespaces.map((namespace) => ({ namespace }))
+  const pipelines = scopes.map((scope) => reflect(client, PIPELINES, scope, ({ key }) => touched(key), failed))
+  const kinds = Object.entries(RESOURCES) as [ChildKind, Resource][]
+  const children = new Map<ChildKind, Reflector[]>(
+    kinds.map(([kind, resource]) => [
+      kind,
+      scopes.map((scope) =>
+        reflect(
+          client,
+          resource,
+          { ...scope, labelSelector: CHILD_SELECTOR },
+          ({ before, after }) => new Set([...ownersOf(before), ...ownersOf(after)]).forEach(touched),
+          failed,
+        ),
+      ),
+    ]),
+  )
+  const all = [...pipelines, ...[...children.values()].flat()]
+  const find = (reflectors: Reflector[], key: string) =>
+    reflectors.map((reflector) => reflector.get(key)).find((object) => object !== undefined)
+  return {
+    pipeline: (key) => find(pipelines, key) as Pipeline | undefined,
+    pipelines: () => pipelines.flatMap((reflector) => reflector.list()) as Pipeline[],
+    child: (kind, key) => find(children.get(kind) ?? [], key),
+    owned: (kind, uid) =>
+      (children.get(kind) ?? [])
+        .flatMap((reflector) => reflector.list())
+        .filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid)),
+    synced: () => all.every((reflector) => reflector.synced()),
+    close: async () => void (await Promise.all(all.map((reflector) => reflector.close()))),
+  }
+}

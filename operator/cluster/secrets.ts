@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto'
+import { keysSecretName, type PipelineSpec } from '#contract/pipeline.ts'
+import { ApiError, type Client, isConflict, isNotFound } from '#kit/client.ts'
+import { collectionPath, objectPath, type Resource } from '#kit/resource.ts'
+import { labelsOf, type Pipeline } from '../decide/pipeline.ts'
+import type { BrokerAccess } from './broker.ts'
+
+const SECRETS: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' }
+const MAX_AGE_MS = 60_000
+
+/** A connection Secret is missing, or a key of it; the message says which. */
+export class SecretProblem extends Error {
+  override name = 'SecretProblem'
+}
+
+export type Secrets = {
+  /** @throws SecretProblem when a connection Secret is missing or incomplete */
+  broker: (namespace: string, spec: PipelineSpec) => Promise<BrokerAccess>
+  /** Makes a pipeline's keys unless its Secret is there; the Secret is never read. */
+  ensureKeys: (pipeline: Pipeline) => Promise<void>
+}
+
+/** Reads connection Secrets by name, at most once a minute each, and creates keys. */
+export const createSecrets = (client: Client): Secrets => {
+  const known = new Map<string, { atMs: number; data: Record<string, string> }>()
+  const made = new Set<string>()
+
+  const read = async (namespace: string, name: string, keys: string[]): Promise<Record<string, string>> => {
+    const key = `${namespace}/${name}`
+    const last = known.get(key)
+    if (last !== undefined && Date.now() - last.atMs < MAX_AGE_MS) return last.data
+    const secret = await client
+      .request<{ data?: Record<string, string> }>({ method: 'GET', path: objectPath(SECRETS, namespace, name) })
+      .catch((error) => {
+        if (isNotFound(error))
+          throw new SecretProblem(
+            `the Secret ${key} is not there: install the chart that makes it, or create it with the keys ${keys.join(', ')}`,
+          )
+        if (error instanceof ApiError && error.status === 403)
+          throw new SecretProblem(`the Secret ${key} may not be read by the operator`)
+        throw error
+      })
+    const data = Object.fromEntries(
+      Object.entries(secret.data ?? {}).map(([field, value]) => [field, Buffer.from(value, 'base64').toString()]),
+    )
+    const missing = keys.find((field) => !data[field])
+    if (missing !== undefined) throw new SecretProblem(`the Secret ${key} has no key "${missing}"`)
+    known.set(key, { atMs: Date.now(), data })
+    return data
+  }
+
+  return {
+    broker: async (namespace, spec) => {
+      const broker = await read(namespace, spec.broker.secretRef.name, ['uri', 'username', 'password', 'host'])
+      await read(namespace, spec.store.secretRef.name, ['uri'])
+      await read(namespace, spec.cache.secretRef.name, ['uri'])
+      return {
+        managementUri: broker['management-uri'] ?? `http://${broker.host}:15672`,
+        username: broker.username ?? '',
+        password: broker.password ?? '',
+        vhost: spec.broker.vhost,
+      }
+    },
+    ensureKeys: async (pipeline) => {
+      const { name, namespace = '', uid = '' } = pipeline.metadata
+      if (made.has(uid)) return
+      const body = {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        // No owner: devices hold keys that are derived from it, and it must outlive a pipeline that is made anew.
+        metadata: { name: keysSecretName(name, pipeline.spec), namespace, labels: labelsOf(name, 'producer') },
+        stringData: {
+          'device-master-k1': randomBytes(32).toString('hex'),
+          'message-p1': randomBytes(32).toString('hex'),
+          'api-admin-token': `xrk_admin_${randomBytes(32).toString('base64url')}`,
+        },
+      }
+      await client.request({ method: 'POST', path: collectionPath(SECRETS, namespace), body }).catch((error) => {
+        if (!isConflict(error)) throw error
+      })
+      made.add(uid)
+    },
+  }
+}

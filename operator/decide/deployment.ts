@@ -1,0 +1,142 @@
+import { keysSecretName, type PodTemplate, type Resources } from '#contract/pipeline.ts'
+import type { KubeObject } from '#kit/client.ts'
+import { SECRETS, secretOf } from './environment.ts'
+import { type Component, labelsOf, type Pipeline, selectorOf } from './pipeline.ts'
+
+export type Release = { image: string; imagePullPolicy: string }
+
+const KEYS_DIR = '/var/run/secrets/xray/keys'
+/** Measured at the first benchmark's load; a limit on CPU would only throttle a burst. */
+const RESOURCES: Record<Component, Resources> = {
+  producer: { requests: { cpu: '50m', memory: '96Mi' }, limits: { memory: '256Mi' } },
+  signals: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '384Mi' } },
+  api: { requests: { cpu: '25m', memory: '96Mi' }, limits: { memory: '256Mi' } },
+}
+/** SIGTERM to the end of the longest batch, with its retries published. */
+const GRACE_SECONDS = 60
+
+const templateOf = ({ spec }: Pipeline, component: Component): PodTemplate => {
+  const [all, own] = [spec.podTemplate ?? {}, spec[component].podTemplate ?? {}]
+  return {
+    ...all,
+    ...own,
+    labels: { ...all.labels, ...own.labels },
+    annotations: { ...all.annotations, ...own.annotations },
+    env: [...(all.env ?? []).filter(({ name }) => !own.env?.some((other) => other.name === name)), ...(own.env ?? [])],
+  }
+}
+
+const probe = (path: string, more: object) => ({ httpGet: { path, port: 'metrics' }, ...more })
+
+const environment = (pipeline: Pipeline, component: Component, image: string, more: PodTemplate['env'] = []) => {
+  const uris = SECRETS[component].uris.map((name) => ({
+    name,
+    valueFrom: { secretKeyRef: { name: secretOf(pipeline.spec, name), key: 'uri' } },
+  }))
+  const ours = [
+    { name: 'SERVICE_VERSION', value: image.split(':').at(-1) ?? image },
+    { name: 'KEYS_DIR', value: KEYS_DIR },
+    ...uris,
+  ]
+  return [...ours, ...more.filter(({ name }) => !ours.some((own) => own.name === name))]
+}
+
+/**
+ * A component's Deployment: only the fields that are ours. Server-side apply leaves what others own.
+ * @param replicas undefined leaves the number to whoever set it
+ */
+export const deployment = (
+  pipeline: Pipeline,
+  component: Component,
+  configMapName: string,
+  replicas: number,
+  release: Release,
+): KubeObject => {
+  const { name, namespace = '' } = pipeline.metadata
+  const template = templateOf(pipeline, component)
+  const image = pipeline.spec.image || release.image
+  const selector = selectorOf(name, component)
+  const { resources } = pipeline.spec[component]
+  const ports = component === 'signals' ? [] : [{ name: 'http', containerPort: 8080, protocol: 'TCP' }]
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: `${name}-${component}`, namespace, labels: labelsOf(name, component) },
+    spec: {
+      replicas,
+      selector: { matchLabels: selector },
+      // The new pod first: the old one serves until it is ready, so a bad image never takes a service down.
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      progressDeadlineSeconds: 120,
+      revisionHistoryLimit: 3,
+      template: {
+        metadata: {
+          labels: { ...template.labels, ...labelsOf(name, component) },
+          ...(Object.keys(template.annotations ?? {}).length > 0 && { annotations: template.annotations }),
+        },
+        spec: {
+          serviceAccountName: `${name}-${component}`,
+          automountServiceAccountToken: false,
+          terminationGracePeriodSeconds: GRACE_SECONDS,
+          securityContext: {
+            runAsNonRoot: true,
+            runAsUser: 65532,
+            runAsGroup: 65532,
+            fsGroup: 65532,
+            seccompProfile: { type: 'RuntimeDefault' },
+          },
+          containers: [
+            {
+              name: component,
+              image,
+              imagePullPolicy: release.imagePullPolicy,
+              command: ['node', `services/${component}/main.ts`],
+              envFrom: [{ configMapRef: { name: configMapName } }],
+              env: environment(pipeline, component, image, template.env),
+              ports: [...ports, { name: 'metrics', containerPort: 9464, protocol: 'TCP' }],
+              startupProbe: probe('/livez', { periodSeconds: 1, failureThreshold: 60 }),
+              livenessProbe: probe('/livez', { periodSeconds: 10, failureThreshold: 3 }),
+              readinessProbe: probe('/readyz', { periodSeconds: 2, failureThreshold: 2 }),
+              resources: {
+                requests: { ...RESOURCES[component].requests, ...resources.requests },
+                limits: { ...RESOURCES[component].limits, ...resources.limits },
+              },
+              securityContext: {
+                allowPrivilegeEscalation: false,
+                readOnlyRootFilesystem: true,
+                capabilities: { drop: ['ALL'] },
+              },
+              volumeMounts: [
+                { name: 'keys', mountPath: KEYS_DIR, readOnly: true },
+                { name: 'tmp', mountPath: '/tmp' },
+              ],
+            },
+          ],
+          volumes: [
+            {
+              name: 'keys',
+              secret: {
+                secretName: keysSecretName(name, pipeline.spec),
+                items: SECRETS[component].keys.map((key) => ({ key, path: key })),
+              },
+            },
+            { name: 'tmp', emptyDir: {} },
+          ],
+          topologySpreadConstraints: template.topologySpreadConstraints ?? [
+            {
+              maxSkew: 1,
+              topologyKey: 'kubernetes.io/hostname',
+              whenUnsatisfiable: 'ScheduleAnyway',
+              labelSelector: { matchLabels: selector },
+            },
+          ],
+          ...(template.nodeSelector !== undefined && { nodeSelector: template.nodeSelector }),
+          ...(template.tolerations !== undefined && { tolerations: template.tolerations }),
+          ...(template.affinity !== undefined && { affinity: template.affinity }),
+          ...(template.priorityClassName !== undefined && { priorityClassName: template.priorityClassName }),
+          ...(template.imagePullSecrets !== undefined && { imagePullSecrets: template.imagePullSecrets }),
+        },
+      },
+    },
+  }
+}

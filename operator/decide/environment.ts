@@ -1,0 +1,54 @@
+import type { PipelineSpec } from '#contract/pipeline.ts'
+import type { Component, Pipeline } from './pipeline.ts'
+
+const broker = ({ broker, retry }: PipelineSpec): Record<string, string> => ({
+  AMQP_VHOST: broker.vhost,
+  AMQP_EXCHANGE: broker.exchange,
+  AMQP_QUEUE: broker.queue,
+  AMQP_DEAD_LETTER_EXCHANGE: broker.deadLetterExchange,
+  MAX_RETRIES: String(retry.maxRetries),
+  RETRY_DELAYS_MS: retry.delaysMs.join(','),
+  RETRY_JITTER_MS: String(retry.jitterMs),
+})
+
+const OWN: Record<Component, (spec: PipelineSpec) => Record<string, string>> = {
+  producer: (spec) => ({
+    ...broker(spec),
+    HTTP_PORT: '8080',
+    RATE_LIMIT_PER_DEVICE_PER_MINUTE: String(spec.producer.rateLimit.perDevicePerMinute),
+  }),
+  signals: (spec) => ({
+    ...broker(spec),
+    MONGODB_DATABASE: spec.store.database,
+    RETENTION_DAYS: String(spec.store.retentionDays),
+    PREFETCH: String(spec.signals.prefetch),
+    BATCH_SIZE: String(spec.signals.batch.size),
+    BATCH_LINGER_MS: String(spec.signals.batch.lingerMs),
+  }),
+  api: (spec) => ({
+    HTTP_PORT: '8080',
+    MONGODB_DATABASE: spec.store.database,
+    AMQP_VHOST: spec.broker.vhost,
+    AMQP_QUEUE: spec.broker.queue,
+  }),
+}
+
+/** The settings of a component that are no secret. */
+export const settingsOf = ({ metadata, spec }: Pipeline, component: Component): Record<string, string> => ({
+  PIPELINE_NAME: metadata.name,
+  PIPELINE_NAMESPACE: metadata.namespace ?? '',
+  LOG_LEVEL: 'info',
+  METRICS_PORT: '9464',
+  ...OWN[component](spec),
+})
+
+/** The variables that come from connection Secrets, and the keys that a component may read. */
+export const SECRETS: Record<Component, { uris: ('AMQP_URI' | 'MONGODB_URI' | 'REDIS_URI')[]; keys: string[] }> = {
+  producer: { uris: ['AMQP_URI', 'REDIS_URI'], keys: ['device-master-k1', 'message-p1'] },
+  signals: { uris: ['AMQP_URI', 'MONGODB_URI', 'REDIS_URI'], keys: ['message-p1'] },
+  api: { uris: ['AMQP_URI', 'MONGODB_URI', 'REDIS_URI'], keys: ['api-admin-token'] },
+}
+
+/** The Secret that holds a connection. */
+export const secretOf = (spec: PipelineSpec, uri: 'AMQP_URI' | 'MONGODB_URI' | 'REDIS_URI'): string =>
+  ({ AMQP_URI: spec.broker, MONGODB_URI: spec.store, REDIS_URI: spec.cache })[uri].secretRef.name

@@ -1,0 +1,76 @@
+import { topologySpecOf } from '#contract/pipeline.ts'
+import { topologyNames } from '#contract/topology.ts'
+import type { Client } from '#kit/client.ts'
+import type { Recorder } from '#kit/events.ts'
+import { objectPath } from '#kit/resource.ts'
+import type { Done } from '#kit/work-queue.ts'
+import { deleteTopology } from './cluster/broker.ts'
+import { type Caches, PIPELINES } from './cluster/caches.ts'
+import type { Secrets } from './cluster/secrets.ts'
+import { FINALIZER, type Pipeline, queueHolder } from './decide/pipeline.ts'
+import type { Memories } from './observe.ts'
+
+/** A pipeline must not stay for ever because its broker is gone. */
+const GIVE_UP_MS = 60_000
+const RETRY_MS = 5_000
+
+export type FinalizeContext = {
+  client: Client
+  caches: Caches
+  secrets: Secrets
+  memories: Memories
+  record: Recorder
+  now: () => number
+}
+
+/** The queues go, and the exchanges and dead letters unless another pipeline uses them, too. */
+const removeTopology = async (context: FinalizeContext, pipeline: Pipeline): Promise<void> => {
+  const names = topologyNames(topologySpecOf(pipeline.spec))
+  const others = context.caches.pipelines().filter(({ metadata }) => metadata.uid !== pipeline.metadata.uid)
+  const shared = others.some(({ spec, metadata }) => {
+    const { broker } = pipeline.spec
+    return (
+      metadata.namespace === pipeline.metadata.namespace &&
+      spec.broker.vhost === broker.vhost &&
+      (spec.broker.exchange === broker.exchange || spec.broker.deadLetterExchange === broker.deadLetterExchange)
+    )
+  })
+  const access = await context.secrets.broker(pipeline.metadata.namespace ?? '', pipeline.spec)
+  await deleteTopology(access, {
+    queues: [
+      names.queue,
+      ...names.retryQueues,
+      ...(shared ? [] : [names.deadLetterQueue, names.parkedQueue, names.unrouted]),
+    ],
+    exchanges: shared ? [] : [names.exchange, names.deadLetterExchange, names.unrouted],
+  })
+}
+
+/** Ends a pipeline: the queues by its deletion policy, then our finalizer; its children go by their owner. */
+export const finalize = async (context: FinalizeContext, pipeline: Pipeline): Promise<Done> => {
+  const { name, namespace = '', finalizers = [], resourceVersion, uid = '', deletionTimestamp = '' } = pipeline.metadata
+  if (!finalizers.includes(FINALIZER)) return undefined
+  const owns = queueHolder(pipeline, context.caches.pipelines()) === undefined
+  if (pipeline.spec.deletionPolicy === 'Delete' && owns) {
+    try {
+      await removeTopology(context, pipeline)
+    } catch (error) {
+      if (context.now() - Date.parse(deletionTimestamp) < GIVE_UP_MS) return { afterMs: RETRY_MS }
+      context.record(pipeline, {
+        type: 'Warning',
+        reason: 'TopologyLeft',
+        action: 'Delete',
+        note: `the queues stay on the broker: ${(error as Error).message}`,
+      })
+    }
+  }
+  const body = { metadata: { resourceVersion, finalizers: finalizers.filter((finalizer) => finalizer !== FINALIZER) } }
+  await context.client.request({
+    method: 'PATCH',
+    path: objectPath(PIPELINES, namespace, name),
+    body,
+    contentType: 'application/merge-patch+json',
+  })
+  context.memories.forget(uid)
+  return undefined
+}

@@ -1,0 +1,7 @@
+import { runProcess } from '#runtime/process.ts'
+import { readConfig } from './config.ts'
+import { startOperator } from './controller.ts'
+
+const world = { now: Date.now, exit: (code: number) => process.exit(code) }
+
+await runProcess('operator', () => readConfig(process.env), startOperator(world))

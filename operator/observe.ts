@@ -1,0 +1,99 @@
+import type { Topology, TopologyNames } from '#contract/topology.ts'
+import { ensureTopology, type QueueLook } from './cluster/broker.ts'
+import type { Depths } from './cluster/depths.ts'
+import { SecretProblem, type Secrets } from './cluster/secrets.ts'
+import type { Pipeline } from './decide/pipeline.ts'
+import type { Memory, Sample } from './decide/scaling.ts'
+
+const SAMPLES_MS = 60_000
+const TOPOLOGY_MS = 30_000
+
+/** What is kept of a pipeline between two reconciles; lost with the process, and learnt again. */
+export type PipelineMemory = {
+  samples: Sample[]
+  scaling: Memory
+  topology: { generation: number; atMs: number; problem: string | undefined }
+}
+
+export type Memories = { of: (pipeline: Pipeline) => PipelineMemory; forget: (uid: string) => void }
+
+export const createMemories = (): Memories => {
+  const memories = new Map<string, PipelineMemory>()
+  return {
+    of: ({ metadata }) => {
+      const uid = metadata.uid ?? ''
+      const memory = memories.get(uid) ?? {
+        samples: [],
+        scaling: { wanted: [] },
+        topology: { generation: -1, atMs: 0, problem: undefined },
+      }
+      memories.set(uid, memory)
+      return memory
+    },
+    forget: (uid) => void memories.delete(uid),
+  }
+}
+
+export type BrokerSeen = {
+  secretProblem: string | undefined
+  problem: string | undefined
+  topologyProblem: string | undefined
+  looks: QueueLook[]
+  depths: { backlog?: number; deadLetters?: number }
+}
+
+/** What a transport's error says, without ports and addresses that change from one try to the next. */
+const messageOf = (error: Error): string =>
+  error.cause instanceof Error
+    ? `${error.message}: ${(error.cause as Error & { code?: string }).code ?? error.cause.name}`
+    : error.message
+
+/**
+ * Reads the broker: declares what is missing when `declare`, at most twice a minute unless the spec changed, and looks
+ * at the queues. A broker that cannot be asked is a finding, no failure.
+ */
+export const observeBroker = async (
+  context: { secrets: Secrets; depths: Depths; memories: Memories; now: () => number },
+  pipeline: Pipeline,
+  topology: Topology,
+  names: TopologyNames,
+  declare: boolean,
+): Promise<BrokerSeen> => {
+  const memory = context.memories.of(pipeline)
+  const { generation = 0, namespace = '' } = pipeline.metadata
+  const nothing = {
+    secretProblem: undefined,
+    problem: undefined,
+    topologyProblem: memory.topology.problem,
+    looks: [],
+    depths: {},
+  }
+  try {
+    const access = await context.secrets.broker(namespace, pipeline.spec)
+    const due = memory.topology.generation !== generation || context.now() - memory.topology.atMs > TOPOLOGY_MS
+    if (declare && due)
+      memory.topology = { generation, atMs: context.now(), problem: await ensureTopology(access, topology) }
+    const all = await context.depths.look(access, pipeline.spec.signals.scaling.pollingInterval * 900)
+    const wanted = new Set([
+      names.queue,
+      ...names.retryQueues,
+      names.deadLetterQueue,
+      names.parkedQueue,
+      names.unrouted,
+    ])
+    const looks = all.filter(({ name }) => wanted.has(name))
+    const main = looks.find(({ name }) => name === names.queue)
+    const dead = looks.find(({ name }) => name === names.deadLetterQueue)
+    if (main !== undefined && main.atMs !== memory.samples.at(-1)?.atMs)
+      memory.samples = [...memory.samples.filter(({ atMs }) => atMs > main.atMs - SAMPLES_MS), main]
+    const depths = {
+      ...(main !== undefined && { backlog: main.ready + main.unacked }),
+      ...(dead !== undefined && { deadLetters: dead.ready + dead.unacked }),
+    }
+    return { ...nothing, topologyProblem: memory.topology.problem, looks, depths }
+  } catch (error) {
+    if (error instanceof SecretProblem)
+      return { ...nothing, secretProblem: error.message, problem: 'its connection is not known' }
+    return { ...nothing, problem: messageOf(error as Error) }
+  }
+}
