@@ -1,0 +1,69 @@
+import express, { type Express, type RequestHandler } from 'express'
+import { PROBLEMS, type ProblemCode } from '#contract/problem.ts'
+import type { Logger } from '#runtime/log.ts'
+import type { Store } from '#runtime/signal-store.ts'
+import { carriesToken, requireToken } from './bearer.ts'
+import { checkHealth, type DependencyCheck } from './health.ts'
+import { answerErrors, notFound, onlyGet, Refusal } from './refusal.ts'
+import { signalsRoutes } from './signals-routes.ts'
+
+export type AppContext = {
+  store: Store
+  token: () => string | undefined
+  dependencies: Record<string, DependencyCheck>
+  version: string
+  now: () => number
+  uptimeSeconds: () => number
+  newId: () => string
+  /** Told the template of the route, never the address: ids would make a metric of each. */
+  answered: (route: string, method: string, status: number, seconds: number) => void
+  log: Logger
+}
+
+const SECURITY = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+}
+
+const observed =
+  ({ now, newId, answered }: AppContext): RequestHandler =>
+  (request, response, next) => {
+    const startedAt = now()
+    const sent = request.headers['x-request-id']
+    const id = typeof sent === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(sent) ? sent : newId()
+    response.set({ ...SECURITY, 'x-request-id': id })
+    response.on('close', () => {
+      const route =
+        request.route === undefined
+          ? '(none)'
+          : `${request.baseUrl}${request.route.path === '/' ? '' : request.route.path}`
+      answered(route, request.method, response.statusCode, (now() - startedAt) / 1000)
+    })
+    next()
+  }
+
+/** The API as an Express application; it holds no state of its own. */
+export const createApp = (context: AppContext): Express => {
+  const app = express().disable('x-powered-by').set('query parser', 'simple').set('case sensitive routing', true)
+  app.use(observed(context))
+  app.use('/api', onlyGet)
+  app.get('/api/health', async (request, response) => {
+    const detailed = carriesToken(request.headers.authorization, context.token())
+    const health = await checkHealth(context.dependencies, context, detailed)
+    response
+      .status(health.status === 'down' ? 503 : 200)
+      .set('cache-control', 'no-store')
+      .json(health)
+  })
+  app.get('/api/problems/:code', (request, response) => {
+    const code = request.params.code as ProblemCode
+    if (!Object.hasOwn(PROBLEMS, code)) throw new Refusal('not_found', { detail: 'no such problem' })
+    const [status, title] = PROBLEMS[code]
+    response.json({ code, status, title })
+  })
+  app.use('/api/signals', requireToken(context.token), signalsRoutes(context.store))
+  app.use(notFound)
+  app.use(answerErrors(context.log))
+  return app
+}

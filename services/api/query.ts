@@ -1,0 +1,76 @@
+import { DEVICE_ID } from '#contract/ids.ts'
+import type { ListQuery } from '#runtime/signal-reader.ts'
+
+/** A parameter that cannot be taken, and what was expected. */
+export type QueryFault = { code: 'invalid_parameter' | 'page_too_deep'; parameter: string; detail: string }
+
+const PARAMETERS = ['page', 'limit', 'sort', 'order', 'deviceId', 'from', 'to', 'status'] as const
+const SORTS = ['timestamp', 'processedAt', 'deviceId', 'dataPoints'] as const
+const MOST_DEVICES = 50
+/** Beyond this many rows a page would cost the store as much as all those before it. */
+const DEEPEST_ROW = 10_000
+
+const fault = (parameter: string, expected: string, got: string | null): QueryFault => ({
+  code: 'invalid_parameter',
+  parameter,
+  detail: `${parameter}: expected ${expected}, got ${got === null ? 'nothing' : `"${got.slice(0, 60)}"`}`,
+})
+
+/** The known name that a wrong one is most like: equal but for case and signs, or sharing its start. */
+const suggestion = (name: string): string => {
+  const plain = (text: string) => text.toLowerCase().replaceAll(/[^a-z]/g, '')
+  const match =
+    PARAMETERS.find((known) => plain(known) === plain(name)) ??
+    PARAMETERS.find((known) => plain(known).startsWith(plain(name).slice(0, 3)))
+  return match === undefined ? `one of ${PARAMETERS.join(', ')}` : `"${match}"`
+}
+
+const whole = (raw: string | null, fallback: number): number =>
+  raw === null ? fallback : /^[0-9]{1,9}$/.test(raw) ? Number(raw) : Number.NaN
+
+/** ms since the epoch, from digits or an ISO date; NaN when it is neither. */
+const time = (raw: string): number =>
+  /^-?[0-9]{1,15}$/.test(raw) ? Number(raw) : /^\d{4}-\d{2}-\d{2}/.test(raw) ? Date.parse(raw) : Number.NaN
+
+/** Reads the query of a list. The first fault is returned: a parameter that is ignored would answer another question. */
+export const readListQuery = (parameters: URLSearchParams): { query: ListQuery } | { fault: QueryFault } => {
+  for (const name of new Set(parameters.keys())) {
+    if (!(PARAMETERS as readonly string[]).includes(name)) return { fault: fault(name, suggestion(name), name) }
+    if (name !== 'deviceId' && parameters.getAll(name).length > 1)
+      return { fault: fault(name, 'it once', 'it more than once') }
+  }
+  const [page, limit] = [whole(parameters.get('page'), 1), whole(parameters.get('limit'), 20)]
+  if (!(page >= 1)) return { fault: fault('page', 'a whole number from 1', parameters.get('page')) }
+  if (!(limit >= 1 && limit <= 100))
+    return { fault: fault('limit', 'a whole number from 1 to 100', parameters.get('limit')) }
+  if (page * limit > DEEPEST_ROW)
+    return {
+      fault: {
+        code: 'page_too_deep',
+        parameter: 'page',
+        detail: `page x limit: expected at most ${DEEPEST_ROW}, got ${page * limit}; narrow the list with from, to or deviceId`,
+      },
+    }
+  const sort = SORTS.find((known) => known === (parameters.get('sort') ?? 'timestamp'))
+  if (sort === undefined) return { fault: fault('sort', `one of ${SORTS.join(', ')}`, parameters.get('sort')) }
+  const order = (['asc', 'desc'] as const).find((known) => known === (parameters.get('order') ?? 'desc'))
+  if (order === undefined) return { fault: fault('order', 'asc or desc', parameters.get('order')) }
+  const deviceIds = parameters.getAll('deviceId')
+  const wrong = deviceIds.find((id) => !DEVICE_ID.test(id))
+  if (wrong !== undefined) return { fault: fault('deviceId', '24 lower-case hex digits', wrong) }
+  if (deviceIds.length > MOST_DEVICES)
+    return { fault: fault('deviceId', `at most ${MOST_DEVICES} of them`, String(deviceIds.length)) }
+  const status = parameters.get('status')
+  if (status !== null && status !== 'processed') return { fault: fault('status', 'processed', status) }
+  const times: { fromMs?: number; toMs?: number } = {}
+  for (const [name, field] of [
+    ['from', 'fromMs'],
+    ['to', 'toMs'],
+  ] as const) {
+    const raw = parameters.get(name)
+    if (raw === null) continue
+    times[field] = time(raw)
+    if (Number.isNaN(times[field])) return { fault: fault(name, 'an ISO date or ms since the epoch', raw) }
+  }
+  return { query: { page, limit, sort, order, deviceIds, ...times, ...(status !== null && { status }) } }
+}

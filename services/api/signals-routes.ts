@@ -1,0 +1,82 @@
+import { type Request, Router } from 'express'
+import { ObjectId } from 'mongodb'
+import { findFile, findSignal, listSignals, readRaw } from '#runtime/signal-reader.ts'
+import type { FileDocument, SignalDocument, Store } from '#runtime/signal-store.ts'
+import { readListQuery } from './query.ts'
+import { readRange } from './range.ts'
+import { Refusal } from './refusal.ts'
+import { toLinkHeader, toMetadataJson, toPage, toSignalJson } from './representation.ts'
+
+const idOf = (request: Request): ObjectId => {
+  const id = String(request.params.id)
+  if (!/^[0-9a-f]{24}$/.test(id))
+    throw new Refusal('malformed', { detail: `id: expected 24 lower-case hex digits, got "${id.slice(0, 60)}"` })
+  return new ObjectId(id)
+}
+
+const found = <T>(document: T | null | undefined): T => {
+  if (document === null || document === undefined) throw new Refusal('not_found', { detail: 'no signal has this id' })
+  return document
+}
+
+const parametersOf = (request: Request): URLSearchParams => new URL(request.originalUrl, 'http://api').searchParams
+
+/** `/api/signals` and what lies below it. */
+export const signalsRoutes = (store: Store): Router => {
+  const routes = Router()
+  const signalOf = async (request: Request): Promise<SignalDocument> => found(await findSignal(store, idOf(request)))
+  const fileOf = async (request: Request): Promise<FileDocument> =>
+    found(await findFile(store, (await signalOf(request)).rawPayloadId))
+
+  routes.get('/', async (request, response) => {
+    const parameters = parametersOf(request)
+    const read = readListQuery(parameters)
+    if ('fault' in read) throw new Refusal(read.fault.code, { detail: read.fault.detail, errors: [read.fault] })
+    const { signals, total } = await listSignals(store, read.query)
+    const { pagination, links } = toPage('/api/signals', parameters, {
+      page: read.query.page,
+      limit: read.query.limit,
+      total,
+    })
+    response.set('link', toLinkHeader(links)).set('cache-control', 'private, no-cache')
+    response.json({ data: signals.map(toSignalJson), pagination, links })
+  })
+
+  routes.get('/:id', async (request, response) => void response.json(toSignalJson(await signalOf(request))))
+
+  routes.get(
+    '/:id/raw/metadata',
+    async (request, response) => void response.json(toMetadataJson(await fileOf(request))),
+  )
+
+  routes.get('/:id/raw', async (request, response) => {
+    const file = await fileOf(request)
+    const length = Number(file.length)
+    const etag = `"sha256-${file.metadata.sha256}"`
+    response.set({
+      etag,
+      'accept-ranges': 'bytes',
+      'cache-control': 'private, max-age=31536000, immutable',
+      'content-disposition': `attachment; filename="${file.filename}"`,
+      'repr-digest': `sha-256=:${Buffer.from(file.metadata.sha256, 'hex').toString('base64')}:`,
+    })
+    if (request.headers['if-none-match'] === etag) return void response.status(304).end()
+    const mayRange = request.headers['if-range'] === undefined || request.headers['if-range'] === etag
+    const range = readRange(mayRange ? request.headers.range : undefined, length)
+    if (range.kind === 'unsatisfiable')
+      throw new Refusal(
+        'range_not_satisfiable',
+        { detail: `there are ${length} bytes` },
+        { 'content-range': `bytes */${length}` },
+      )
+    // Node itself, not Express: it would change the ETag and the content type.
+    response.setHeader('content-type', file.metadata.contentType)
+    const [start, end] = range.kind === 'part' ? [range.start, range.end + 1] : [0, length]
+    if (range.kind === 'part') response.status(206).set('content-range', `bytes ${start}-${end - 1}/${length}`)
+    response.setHeader('content-length', end - start)
+    if (request.method === 'HEAD') return void response.end()
+    response.end(found(await readRaw(store, file._id)).subarray(start, end))
+  })
+
+  return routes
+}
