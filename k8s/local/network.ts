@@ -50,10 +50,11 @@ export const withoutClusterRules = (saved: string): string =>
     .join('\n')
 
 /** Takes bridge, devices and rules away. What others put into iptables stays as it is. */
-export const removeNetwork = async (): Promise<void> => {
+export const removeNetwork = async (): Promise<string> => {
   for (const family of ['iptables', 'ip6tables']) {
     const saved = await run(`${family}-save`, []).catch(() => '')
     if (/KUBE-|CNI-/.test(saved)) await run(`${family}-restore`, [], { input: `${withoutClusterRules(saved)}\n` })
   }
   if (await succeeds('ip', ['link', 'show', BRIDGE])) await run('ip', ['link', 'delete', BRIDGE])
+  return `${BRIDGE} and the chains KUBE-* and CNI-*`
 }

@@ -1,17 +1,20 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { applyAddons } from './addons.ts'
-import { controlPlane } from './control-plane.ts'
-import { ensureDebian, ensureImages, ensureImported } from './images.ts'
+import { run } from './command.ts'
+import { controlPlane, kubectl } from './control-plane.ts'
+import { fleet } from './fleet.ts'
+import { ensureDebian, ensureImages, ensureImported, ensureProjectImage, projectImage } from './images.ts'
 import { ensureNetwork } from './network.ts'
 import { node } from './node.ts'
 import { assertMachine, ensurePackages } from './packages.ts'
-import { CHECKOUT, RUN, STATE } from './paths.ts'
+import { CHECKOUT, KUBECONFIG, PORTS, RUN, STATE } from './paths.ts'
 import { ensurePki } from './pki.ts'
 import { assertPortsFree, CLUSTER_PORTS } from './ports.ts'
 import { ensureProcess, type ProcessSpec, runningProcesses } from './processes.ts'
+import { dataServicesReady, installCharts, sampleReady, type Target } from './product.ts'
 import { runSteps, type Step } from './progress.ts'
-import { ensureClusterTools } from './tools.ts'
+import { ensureClusterTools, ensureTool } from './tools.ts'
 
 /** A machine carries one local cluster: its ports, bridge and rules are the machine's. */
 const claimMachine = async (): Promise<string> => {
@@ -53,8 +56,60 @@ const clusterSteps: Step[] = [
   { title: 'Apply add-ons', run: applyAddons },
 ]
 
+const local: Target = { kubectl, helmArguments: ['--kubeconfig', KUBECONFIG], local: true }
+
+/** A cluster that the user has: nothing of it is built here, and its images come from a registry. */
+const existing = (context: string): Target => ({
+  kubectl: (args, input) => run('kubectl', ['--context', context, ...args], input === undefined ? {} : { input }),
+  helmArguments: ['--kube-context', context],
+  local: false,
+})
+
+const productSteps = (target: Target, image: string): Step[] => [
+  {
+    title: `Build the image ${image}`,
+    run: async () =>
+      target.local ? ensureProjectImage(image) : 'given; it must be in a registry that the cluster reaches',
+  },
+  { title: 'Install the charts', run: () => installCharts(target, image) },
+  { title: 'Wait for the data services and the operator', run: () => dataServicesReady(target) },
+  { title: 'Apply the sample pipeline', run: () => sampleReady(target, image) },
+]
+
+const afterwards = `
+  API      http://127.0.0.1:${PORTS.api}/api/signals     (with the token below)
+  ingest   http://127.0.0.1:${PORTS.ingest}/v1/ingest
+  RabbitMQ http://127.0.0.1:${PORTS.management}                 (user and password: Secret xray-rabbitmq)
+  kubeconfig ${KUBECONFIG}
+  token    kubectl --kubeconfig .xray/kubeconfig -n xray get secret leipzig-keys -o go-template='{{index .data "api-admin-token"|base64decode}}'
+
+Next:
+  npm run xrayctl -- status
+  npm run xrayctl -- signals list
+  npm stop`
+
+const context = process.env.XRAY_KUBECONTEXT
 try {
-  await runSteps(clusterSteps, console.log)
+  if (context === undefined) {
+    const image = await projectImage()
+    const fleetStep = {
+      title: 'Start 20 simulated devices',
+      run: async () => `${await ensureProcess(fleet)}, log in .xray/log/fleet.log`,
+    }
+    await runSteps([...clusterSteps, ...productSteps(local, image), fleetStep], console.log)
+    console.log(afterwards)
+  } else {
+    const image = process.env.XRAY_IMAGE
+    if (image === undefined)
+      throw new Error(
+        'XRAY_KUBECONTEXT is set, so XRAY_IMAGE must name the image to run, such as registry.example/xrayiot:0.1.0, built by "docker build --target runtime ."',
+      )
+    await runSteps(
+      [{ title: 'Build helm', run: () => ensureTool('helm') }, ...productSteps(existing(context), image)],
+      console.log,
+    )
+    console.log('\nNext:\n  kubectl get xrp -n xray\n  npm run xrayctl -- status')
+  }
 } catch (error) {
   console.error(`\nnpm start stopped: ${(error as Error).message}`)
   process.exitCode = 1

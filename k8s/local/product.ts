@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run } from './command.ts'
+import { CHECKOUT } from './paths.ts'
+import { until } from './progress.ts'
+import { binary } from './tools.ts'
+
+/** The cluster that the product is installed on. */
+export type Target = {
+  kubectl: (args: string[], input?: string) => Promise<string>
+  helmArguments: string[]
+  local: boolean
+}
+
+const SAMPLE = join(CHECKOUT, 'k8s/samples/leipzig.yaml')
+const DATA_CHARTS = ['rabbitmq', 'mongodb', 'redis']
+
+/** Runs helm, or one of its major versions. */
+export const helm = (args: string[], tool: 'helm' | 'helm3' = 'helm'): Promise<string> =>
+  run(binary(tool, 'helm'), args)
+
+const install = (target: Target, chart: string, release: string, namespace: string, more: string[]): Promise<string> =>
+  helm([
+    'upgrade',
+    '--install',
+    release,
+    join(CHECKOUT, 'charts', chart),
+    '--namespace',
+    namespace,
+    '--create-namespace',
+    ...target.helmArguments,
+    ...more,
+  ])
+
+const localValues = (chart: string): string[] => ['--values', join(import.meta.dirname, 'values', `${chart}.yaml`)]
+
+/** Installs the data services and the operator with helm. */
+export const installCharts = async (target: Target, image: string): Promise<string> => {
+  // One by one: each waits for its own pods anyway, and two releases at once would fight for two cores.
+  for (const chart of DATA_CHARTS)
+    await install(target, chart, `xray-${chart}`, 'xray', target.local ? localValues(chart) : [])
+  const at = image.lastIndexOf(':')
+  const values = ['registry=', `repository=${image.slice(0, at)}`, `tag=${image.slice(at + 1)}`].flatMap((value) => [
+    '--set-string',
+    `image.${value}`,
+  ])
+  await install(target, 'xray-operator', 'xray-operator', 'xray-system', values)
+  return `xray-${DATA_CHARTS.join(', xray-')} and xray-operator`
+}
+
+/** Waits until every pod of the data services serves. */
+export const dataServicesReady = async (target: Target): Promise<string> => {
+  for (const chart of DATA_CHARTS)
+    await target.kubectl(['rollout', 'status', `statefulset/xray-${chart}`, '-n', 'xray', '--timeout=240s'])
+  await target.kubectl(['rollout', 'status', 'deployment/xray-operator', '-n', 'xray-system', '--timeout=120s'])
+  return 'RabbitMQ, MongoDB, Redis and the operator serve'
+}
+
+/** Applies the sample pipeline and waits until it is ready with the image. */
+export const sampleReady = async (target: Target, image: string): Promise<string> => {
+  await target.kubectl(['apply', '-f', '-'], readFileSync(SAMPLE, 'utf8'))
+  await until('the pipeline leipzig to be ready', 180, async () => {
+    const { metadata, status } = JSON.parse(
+      await target.kubectl(['get', 'xraypipeline', 'leipzig', '-n', 'xray', '-o', 'json']),
+    )
+    const ready = status?.conditions?.find(({ type }: { type: string }) => type === 'Ready')
+    const current = status?.observedGeneration === metadata.generation && status?.components?.producer?.image === image
+    if (current && ready?.status === 'True') return true
+    throw new Error(`${ready?.reason ?? 'no status yet'}: ${ready?.message ?? 'the operator has not looked at it'}`)
+  })
+  return 'xrp/leipzig is Ready'
+}

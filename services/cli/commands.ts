@@ -1,0 +1,179 @@
+import type { Readable } from 'node:stream'
+import { DEVICE_ID } from '#contract/ids.ts'
+import { readRecording } from '#contract/recording.ts'
+import type { Cluster } from './cluster.ts'
+import { type Device, deviceFrom, post } from './device.ts'
+import { examine } from './doctor.ts'
+import { EXIT, exitOf, Failure } from './failure.ts'
+import { askApi, problemText } from './http.ts'
+import { type SettingName, type Settings, shownSetting } from './settings.ts'
+import { toTable } from './table.ts'
+
+/** What commands do to the outside: data to `out`, everything else to `tell`. */
+export type World = {
+  settings: Settings
+  cluster: () => Cluster
+  out: (text: string | Buffer) => void
+  tell: (line: string) => void
+  read: (file: string) => Promise<Buffer>
+  input: Readable
+  now: () => number
+  nonce: () => string
+  delay: (ms: number) => Promise<void>
+  nodeVersion: string
+}
+
+export type Output = 'table' | 'json'
+
+const json = (value: unknown): string => JSON.stringify(value, null, 2)
+
+const tokenOf = async ({ settings, cluster }: World): Promise<string> =>
+  settings.token.value || cluster().key('api-admin-token')
+
+const ask = async (world: World, path: string): Promise<Response> =>
+  askApi(world.settings.api.value, path, await tokenOf(world))
+
+/** A device's key: given, or derived from the pipeline's master key. */
+const deviceOf = async (world: World, deviceId: string, keyId: string): Promise<Device> => {
+  if (!DEVICE_ID.test(deviceId))
+    throw new Failure(EXIT.usage, `device: expected 24 lower-case hex digits, got "${deviceId}"`)
+  const given = world.settings.deviceKey.value
+  if (given === '') return deviceFrom(await world.cluster().key(`device-master-${keyId}`), deviceId, keyId)
+  if (!/^[0-9a-f]{64}$/.test(given)) throw new Failure(EXIT.usage, 'device key: expected 64 lower-case hex digits')
+  return { deviceId, keyId, key: Buffer.from(given, 'hex') }
+}
+
+export const status = async (world: World, output: Output): Promise<number> => {
+  const pipeline = await world.cluster().pipeline()
+  const { conditions = [], components = {}, backlog, deadLetters, scaling } = pipeline.status ?? {}
+  const ready = conditions.find(({ type }) => type === 'Ready')
+  if (output === 'json') world.out(json(pipeline.status ?? {}))
+  else
+    world.out(
+      [
+        `Pipeline ${pipeline.metadata.namespace}/${pipeline.metadata.name}: ${ready?.status === 'True' ? 'Ready' : `not ready, ${ready?.reason ?? 'no status yet'}`}`,
+        '',
+        toTable(
+          ['COMPONENT', 'READY', 'IMAGE'],
+          Object.entries(components).map(([name, { ready: count, desired, image }]) => [
+            name,
+            `${count}/${desired}`,
+            image,
+          ]),
+        ),
+        '',
+        `Backlog ${backlog ?? 'unknown'}, dead letters ${deadLetters ?? 'unknown'}`,
+        `Scaling ${scaling === undefined ? 'not decided yet' : `${scaling.reason}: ${scaling.message}`}`,
+        '',
+        toTable(
+          ['CONDITION', 'STATUS', 'REASON', 'MESSAGE'],
+          conditions.map(({ type, status: holds, reason, message }) => [type, holds, reason, message]),
+        ),
+      ].join('\n'),
+    )
+  return ready?.status === 'True' ? EXIT.ok : EXIT.failed
+}
+
+export const keygen = async (world: World, deviceId: string, keyId: string): Promise<number> => {
+  const device = await deviceOf(world, deviceId, keyId)
+  world.out(json({ deviceId, keyId, key: device.key.toString('hex') }))
+  return EXIT.ok
+}
+
+const WAIT_MS = 30_000
+
+const untilStored = async (world: World, messageId: string, deviceId: string): Promise<string> => {
+  const deadline = world.now() + WAIT_MS
+  for (;;) {
+    const page = (await (await ask(world, `/api/signals?deviceId=${deviceId}&sort=processedAt&limit=100`)).json()) as {
+      data: { id: string; messageId: string }[]
+    }
+    const signal = page.data.find((candidate) => candidate.messageId === messageId)
+    if (signal !== undefined) return signal.id
+    if (world.now() > deadline)
+      throw new Failure(EXIT.timeout, `accepted as ${messageId}, but not readable after ${WAIT_MS / 1000} s`)
+    await world.delay(250)
+  }
+}
+
+/** Sends a file as it lies, byte by byte; the device is the one that it names unless another is given. */
+export const send = async (
+  world: World,
+  file: string,
+  options: { device: string | undefined; keyId: string; wait: boolean },
+): Promise<number> => {
+  const body = file === '-' ? Buffer.concat(await world.input.toArray()) : await world.read(file)
+  const read = readRecording(body, world.now())
+  const deviceId = options.device ?? (read.ok ? read.recording.deviceId : undefined)
+  if (deviceId === undefined)
+    throw new Failure(
+      EXIT.usage,
+      `${file}: no device can be read from it${read.ok ? '' : ` (${read.fault.pointer || '/'}: ${read.fault.detail})`}; name one with --device`,
+    )
+  const device = await deviceOf(world, deviceId, options.keyId)
+  const answer = await post(world.settings.ingest.value, device, body, world.nonce(), Math.floor(world.now() / 1000))
+  if (answer.status !== 202 || answer.messageId === undefined)
+    throw new Failure(exitOf(answer.status), `ingest answered ${problemText(answer.status, answer.problem)}`)
+  const id = options.wait ? await untilStored(world, answer.messageId, deviceId) : undefined
+  world.out(json({ messageId: answer.messageId, status: 'accepted', ...(id !== undefined && { id }) }))
+  return EXIT.ok
+}
+
+type SignalView = {
+  id: string
+  deviceId: string
+  time: string
+  dataPoints: number
+  dataVolume: number
+  stats: { distanceMeters: number }
+}
+
+export const list = async (world: World, query: URLSearchParams, output: Output): Promise<number> => {
+  const page = (await (await ask(world, `/api/signals?${query}`)).json()) as {
+    data: SignalView[]
+    pagination: { page: number; totalPages: number; total: number }
+  }
+  if (output === 'json') world.out(json(page))
+  else {
+    const rows = page.data.map(({ id, deviceId, time, dataPoints, dataVolume, stats }) => [
+      id,
+      deviceId,
+      time,
+      String(dataPoints),
+      String(dataVolume),
+      `${Math.round(stats.distanceMeters)} m`,
+    ])
+    world.out(toTable(['ID', 'DEVICE', 'TIME', 'POINTS', 'BYTES', 'DISTANCE'], rows))
+    world.tell(`page ${page.pagination.page} of ${page.pagination.totalPages}, ${page.pagination.total} signals`)
+  }
+  return EXIT.ok
+}
+
+export const get = async (world: World, id: string): Promise<number> => {
+  world.out(json(await (await ask(world, `/api/signals/${encodeURIComponent(id)}`)).json()))
+  return EXIT.ok
+}
+
+export const raw = async (world: World, id: string): Promise<number> => {
+  world.out(Buffer.from(await (await ask(world, `/api/signals/${encodeURIComponent(id)}/raw`)).arrayBuffer()))
+  return EXIT.ok
+}
+
+export const doctor = async (world: World): Promise<number> => {
+  const checks = await examine(world.settings, world.cluster, world)
+  for (const { name, problem, fix } of checks)
+    world.out(problem === undefined ? `ok    ${name}` : `FAIL  ${name}: ${problem}\n      fix: ${fix}`)
+  const failed = checks.filter(({ problem }) => problem !== undefined).length
+  world.out(`${checks.length - failed} ok, ${failed} failed`)
+  return failed === 0 ? EXIT.ok : EXIT.failed
+}
+
+export const viewConfig = (world: World): number => {
+  const rows = (Object.entries(world.settings) as [SettingName, Settings[SettingName]][]).map(([name, setting]) => [
+    name,
+    shownSetting(name, setting),
+    setting.source,
+  ])
+  world.out(toTable(['SETTING', 'VALUE', 'FROM'], rows))
+  return EXIT.ok
+}
