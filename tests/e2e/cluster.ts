@@ -1,0 +1,73 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { MongoClient } from 'mongodb'
+import { kubectl } from '../../k8s/local/control-plane.ts'
+
+export { kubectl }
+
+/** Waits until the probe gives a value; what it throws counts as "not yet". @throws Error that names what did not happen */
+export const eventually = async <T>(what: string, seconds: number, probe: () => Promise<T | undefined>): Promise<T> => {
+  const deadline = performance.now() + seconds * 1000
+  let last: unknown
+  while (performance.now() < deadline) {
+    const value = await probe().catch((error) => {
+      last = error
+      return undefined
+    })
+    if (value !== undefined) return value
+    await delay(200)
+  }
+  throw new Error(`did not happen in ${seconds} s: ${what}`, { cause: last })
+}
+
+/** One object as JSON. */
+export const read = async (...args: string[]) => JSON.parse(await kubectl(['get', ...args, '-o', 'json']))
+
+/** One key of a Secret in namespace xray. */
+export const secret = async (name: string, key: string): Promise<string> =>
+  Buffer.from((await read('secret', name, '-n', 'xray')).data[key], 'base64').toString()
+
+/** The address of a Service in namespace xray, from this machine. */
+export const address = async (service: string): Promise<string> =>
+  (await read('service', service, '-n', 'xray')).spec.clusterIP
+
+/** The management API of the broker. */
+export const openBroker = async () => {
+  const base = `http://${await address('xray-rabbitmq')}:15672`
+  const authorization = `Basic ${Buffer.from(`xray:${await secret('xray-rabbitmq', 'password')}`).toString('base64')}`
+  const call = async (method: string, path: string, body?: unknown) => {
+    const answer = await fetch(`${base}/api/${path}`, {
+      method,
+      headers: { authorization, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+    return answer.status === 204 ? undefined : answer.json()
+  }
+  return {
+    queues: async (): Promise<string[]> =>
+      ((await call('GET', 'queues/%2F?columns=name')) as { name: string }[]).map(({ name }) => name),
+    /** Takes up to `count` messages off a queue. */
+    take: (queue: string, count: number) =>
+      call('POST', `queues/%2F/${queue}/get`, { count, ackmode: 'ack_requeue_false', encoding: 'auto' }) as Promise<
+        { properties: { message_id?: string; headers: Record<string, unknown> }; payload: string }[]
+      >,
+    publish: (exchange: string, routingKey: string, payload: string, properties: object) =>
+      call('POST', `exchanges/%2F/${exchange}/publish`, {
+        routing_key: routingKey,
+        payload,
+        payload_encoding: 'string',
+        properties,
+      }) as Promise<{ routed: boolean }>,
+    /** Messages in a queue, or undefined while the broker does not say. */
+    depth: async (queue: string): Promise<number | undefined> =>
+      ((await call('GET', `queues/%2F/${queue}`)) as { messages?: number }).messages,
+  }
+}
+
+/** The store itself, for counting what the API shows in pages. */
+export const openDatabase = async (database: string) => {
+  const client = new MongoClient(
+    `mongodb://xray:${encodeURIComponent(await secret('xray-mongodb', 'password'))}@${await address('xray-mongodb')}:27017/`,
+  )
+  return { db: client.db(database), close: () => client.close() }
+}
