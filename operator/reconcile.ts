@@ -10,7 +10,7 @@ import type { Depths } from './cluster/depths.ts'
 import type { Secrets } from './cluster/secrets.ts'
 import { childrenOf, orphansAmong } from './decide/children.ts'
 import type { Release } from './decide/deployment.ts'
-import { COMPONENTS, FINALIZER, type Pipeline, queueHolder } from './decide/pipeline.ts'
+import { COMPONENTS, type Component, FINALIZER, type Pipeline, queueHolder } from './decide/pipeline.ts'
 import { type ChildKind, RESOURCES } from './decide/resources.ts'
 import { decideScaling } from './decide/scaling.ts'
 import { finalize } from './finalize.ts'
@@ -67,10 +67,13 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   const names = topologyNames(topologySpecOf(spec))
   const broker = await observeBroker(context, pipeline, toTopology(topologySpecOf(spec)), names, !idle)
   for (const look of broker.looks) context.measured(pipeline, look.name, look.ready, look.unacked)
-  const deployments = COMPONENTS.map((component) =>
-    context.caches.child('deployment', `${metadata.namespace}/${metadata.name}-${component}`),
+  const deployments = new Map(
+    COMPONENTS.map((component) => [
+      component,
+      context.caches.child('deployment', `${metadata.namespace}/${metadata.name}-${component}`),
+    ]),
   )
-  const [, signals] = deployments
+  const signals = deployments.get('signals')
 
   // Decide.
   const memory = context.memories.of(pipeline)
@@ -90,10 +93,13 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   const blocked = idle || broker.secretProblem !== undefined
   if (!blocked) {
     await context.secrets.ensureKeys(pipeline)
-    for (const { kind, intent } of children)
-      await context.applier.apply(RESOURCES[kind], intent, context.caches.child(kind, keyOf(intent)))
-    const settled = deployments.every(
-      (deployment, index) => !componentOf(deployment, replicas[COMPONENTS[index] ?? 'api'], '').progressing,
+    for (const { kind, component, intent } of children) {
+      const now = await context.applier.apply(RESOURCES[kind], intent, context.caches.child(kind, keyOf(intent)))
+      // The cache learns of it later; until then its Deployment would pass for one that has rolled out.
+      if (kind === 'deployment') deployments.set(component, now)
+    }
+    const settled = COMPONENTS.every(
+      (component) => !componentOf(deployments.get(component), replicas[component], '').progressing,
     )
     const live = KINDS.flatMap((kind) =>
       context.caches.owned(kind, metadata.uid ?? '').map((object) => ({ kind, object })),
@@ -111,10 +117,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
 
   // Status.
   const image = spec.image || context.release.image
-  const [producer, consumer, api] = COMPONENTS.map((component, index) =>
-    componentOf(deployments[index], replicas[component], image),
-  )
-  if (producer === undefined || consumer === undefined || api === undefined) throw new Error('a component is missing')
+  const view = (component: Component) => componentOf(deployments.get(component), replicas[component], image)
   const { memory: _, ...scaling } = decision
   const seen = {
     paused: spec.paused,
@@ -122,7 +125,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
     secretProblem: broker.secretProblem,
     broker: { reachable: broker.problem === undefined, message: broker.problem ?? 'its management API answers' },
     topologyProblem: broker.topologyProblem,
-    components: { producer, signals: consumer, api },
+    components: { producer: view('producer'), signals: view('signals'), api: view('api') },
     scaling: idle ? undefined : scaling,
   }
   const status = statusOf(pipeline, seen, broker.depths, runningReplicas(signals), new Date(nowMs))

@@ -5,7 +5,7 @@ import { settingsOf } from './environment.ts'
 import { COMPONENTS, type Component, labelsOf, type Pipeline, selectorOf } from './pipeline.ts'
 import type { ChildKind } from './resources.ts'
 
-export type Child = { kind: ChildKind; intent: KubeObject }
+export type Child = { kind: ChildKind; component: Component; intent: KubeObject }
 
 const metadataOf = ({ metadata }: Pipeline, component: Component, name = `${metadata.name}-${component}`) => ({
   name,
@@ -103,28 +103,36 @@ const owned = (pipeline: Pipeline, intent: KubeObject): KubeObject => {
 export const childrenOf = (pipeline: Pipeline, replicas: Record<Component, number>, release: Release): Child[] => {
   const perComponent = COMPONENTS.map((component) => ({ component, config: configMap(pipeline, component) }))
   const children: Child[] = [
-    ...perComponent.map(({ component }) => ({
+    ...COMPONENTS.map((component) => ({
       kind: 'serviceAccount' as const,
+      component,
       intent: serviceAccount(pipeline, component),
     })),
-    ...perComponent.map(({ config }) => ({ kind: 'configMap' as const, intent: config })),
+    ...perComponent.map(({ component, config }) => ({ kind: 'configMap' as const, component, intent: config })),
     ...(['producer', 'api'] as const).map((component) => ({
       kind: 'service' as const,
+      component,
       intent: service(pipeline, component),
     })),
-    ...perComponent.map(({ component }) => ({
+    ...COMPONENTS.map((component) => ({
       kind: 'networkPolicy' as const,
+      component,
       intent: networkPolicy(pipeline, component),
     })),
     ...(['producer', 'api'] as const)
       .filter((component) => pipeline.spec[component].replicas > 1)
-      .map((component) => ({ kind: 'disruptionBudget' as const, intent: disruptionBudget(pipeline, component) })),
+      .map((component) => ({
+        kind: 'disruptionBudget' as const,
+        component,
+        intent: disruptionBudget(pipeline, component),
+      })),
     ...perComponent.map(({ component, config }) => ({
       kind: 'deployment' as const,
+      component,
       intent: deployment(pipeline, component, config.metadata.name, replicas[component], release),
     })),
   ]
-  return children.map(({ kind, intent }) => ({ kind, intent: owned(pipeline, intent) }))
+  return children.map((child) => ({ ...child, intent: owned(pipeline, child.intent) }))
 }
 
 /**

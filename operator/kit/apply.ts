@@ -3,8 +3,11 @@ import { type Client, isNotFound, type KubeObject } from './client.ts'
 import { keyOf, objectPath, type Resource } from './resource.ts'
 
 export type Applier = {
-  /** Server-side apply of what we own of an object; skipped when it is known to change nothing. */
-  apply: (resource: Resource, intent: KubeObject, live: KubeObject | undefined) => Promise<'applied' | 'skipped'>
+  /**
+   * Server-side apply of what we own of an object; skipped when it is known to change nothing.
+   * @returns the object as it is now, which a cache may learn only later
+   */
+  apply: (resource: Resource, intent: KubeObject, live: KubeObject | undefined) => Promise<KubeObject>
   /** Deletes exactly the object with this uid; one that is gone already is fine. */
   remove: (resource: Resource, object: KubeObject) => Promise<void>
 }
@@ -20,7 +23,7 @@ export const createApplier = (client: Client, fieldManager: string): Applier => 
       const key = `${resource.plural}/${keyOf(intent)}`
       const hash = createHash('sha256').update(JSON.stringify(intent)).digest('hex')
       if (live !== undefined && settled.get(key) === `${hash} ${live.metadata.uid} ${live.metadata.resourceVersion}`)
-        return 'skipped'
+        return live
       const applied = await client.request<KubeObject>({
         method: 'PATCH',
         path: objectPath(resource, intent.metadata.namespace ?? '', intent.metadata.name),
@@ -29,7 +32,7 @@ export const createApplier = (client: Client, fieldManager: string): Applier => 
         body: intent,
       })
       settled.set(key, `${hash} ${applied.metadata.uid} ${applied.metadata.resourceVersion}`)
-      return 'applied'
+      return applied
     },
     remove: async (resource, { metadata }) => {
       const path = objectPath(resource, metadata.namespace ?? '', metadata.name)
