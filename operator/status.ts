@@ -30,16 +30,17 @@ export const componentOf = (
     ({ type, status: holds }) =>
       (type === 'Progressing' && holds === 'False') || (type === 'ReplicaFailure' && holds === 'True'),
   )
-  const ready = Math.min(status.readyReplicas ?? 0, desired)
+  // Which of the ready pods are of this template is not told; all of the former one are taken for ready.
+  const former = (status.replicas ?? 0) - (status.updatedReplicas ?? 0)
+  const ready = Math.max(0, Math.min((status.readyReplicas ?? 0) - former, desired))
   return {
     desired,
-    // A pod of the former template is no pod of this one.
-    ready: current ? Math.min(ready, status.updatedReplicas ?? 0) : 0,
+    ready: current ? ready : 0,
     image,
-    progressing: !current || (status.updatedReplicas ?? 0) < desired,
+    progressing: !current || former > 0 || (status.updatedReplicas ?? 0) < desired,
     failure:
       current && failure !== undefined
-        ? (failure.message ?? failure.reason ?? 'failed').replace(/"[^"]*"/g, 'the new pods')
+        ? (failure.message ?? failure.reason ?? 'failed').replace(/"[^"]*"/g, 'of the new pods')
         : undefined,
   }
 }

@@ -26,6 +26,7 @@ const render = (tool: (typeof HELMS)[number], chart: string, ...args: string[]):
     chart,
     '--namespace',
     'xray',
+    '--kube-version=v1.36.3', // a helm built by "go build" takes itself for one of Kubernetes 1.20
     ...args,
   )
   if (!ok) throw new Error(text)
