@@ -25,6 +25,8 @@ export type Totals = { sent: number; accepted: number; retried: number; refused:
 
 const MOST_TRIES = 10
 const SUMMARY_MS = 10_000
+/** A producer that cannot keep up is not helped by more requests at once: the fleet then falls behind its rate. */
+const MOST_UNDER_WAY = 64
 
 /** Posts until it is accepted, refused for good, or the tries are used up: always the same nonce and bytes. */
 const deliver = async (
@@ -74,6 +76,7 @@ export const simulate = async (options: SimulateOptions, world: World): Promise<
   while (!world.signal.aborted && (options.durationMs === undefined || world.now() - startedAt < options.durationMs)) {
     const dueAt = startedAt + (totals.sent * 1000) / options.ratePerSecond
     if (dueAt > world.now()) await world.delay(dueAt - world.now(), world.signal)
+    if (underWay.size >= MOST_UNDER_WAY) await Promise.race(underWay)
     if (world.signal.aborted) break
     const device = devices[totals.sent % devices.length]
     if (device === undefined) break
