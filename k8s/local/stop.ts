@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { run, succeeds } from './command.ts'
 import { removeNetwork } from './network.ts'
 import { ctr } from './node.ts'
-import { CACHE, CHECKOUT, RUN, STATE } from './paths.ts'
+import { CACHE, CHECKOUT, CONTAINERD_SOCKET, RUN, STATE } from './paths.ts'
 import { endProcess, runningProcesses } from './processes.ts'
 import { runSteps, type Step, until } from './progress.ts'
+import { binary } from './tools.ts'
 
 /** The reverse of the order in which they were started: nothing restarts what has just been ended. */
 const ORDER = ['fleet', 'kube-scheduler', 'kube-controller-manager', 'kubelet', 'local-path-provisioner', 'kube-proxy']
@@ -40,8 +41,24 @@ const mountsBelow = (...folders: string[]): string[] =>
     .filter((point) => folders.some((folder) => point === folder || point.startsWith(`${folder}/`)))
     .reverse() // what was mounted last lies on top
 
+/** A container that was killed hard leaves its shim behind: ours are known by the runtime's socket in their arguments. */
+const endShims = async (): Promise<string> => {
+  const shims = readdirSync('/proc')
+    .filter((name) => /^[0-9]+$/.test(name))
+    .filter((pid) => {
+      try {
+        const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+        return words[0] === binary('containerd', 'containerd-shim-runc-v2') && words.includes(CONTAINERD_SOCKET)
+      } catch {
+        return false // it has ended meanwhile
+      }
+    })
+  for (const pid of shims) process.kill(Number(pid), 'SIGKILL')
+  return `${shims.length} ended`
+}
+
 const unmount = async (): Promise<string> => {
-  const points = mountsBelow(STATE, RUN)
+  const points = mountsBelow(STATE, RUN, join(CACHE, 'buildah'))
   for (const point of points) await succeeds('umount', ['--lazy', point])
   const spaces = (await run('ip', ['netns', 'list'])).split('\n').map((line) => line.split(' ')[0] ?? '')
   for (const space of spaces.filter((name) => name.startsWith('cni-'))) await succeeds('ip', ['netns', 'delete', space])
@@ -75,6 +92,7 @@ const steps: Step[] = [
   { title: 'End the fleet, the controllers and the node', run: () => end(ORDER) },
   { title: 'End containers', run: endContainers },
   { title: 'End the runtime and the control plane', run: () => end(LAST) },
+  { title: 'End what containers left', run: endShims },
   { title: 'Unmount', run: unmount },
   { title: 'Remove control groups', run: removeControlGroups },
   { title: 'Remove network and rules', run: removeNetwork },
