@@ -29,8 +29,6 @@ export default defineConfig({
         },
       },
       system('charts'),
-      system('integration'),
-      system('operator'),
       system('e2e'),
     ],
   },

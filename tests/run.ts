@@ -47,8 +47,6 @@ const STAGES: Record<string, () => Count> = {
   unit: tests('unit'),
   cluster: check('node', 'k8s/local/start.ts'),
   charts: tests('charts'),
-  integration: tests('integration'),
-  operator: tests('operator'),
   e2e: tests('e2e'),
 }
 

@@ -1,6 +1,6 @@
-{{/* The release's name when it holds the chart's, so that release xray-xray-operator and umbrella release xray name things alike. */}}
+{{/* xray-operator for the release of that name and for the umbrella release xray alike. */}}
 {{- define "xray-operator.fullname" -}}
-{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 63 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 63 | trimSuffix "-" }}{{ end }}
+{{- if hasPrefix (printf "%s-" .Release.Name) .Chart.Name }}{{ .Chart.Name }}{{ else if contains .Chart.Name .Release.Name }}{{ .Release.Name | trunc 63 | trimSuffix "-" }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name | trunc 63 | trimSuffix "-" }}{{ end }}
 {{- end }}
 
 {{/* Immutable: selectors are never changed. */}}
