@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { deriveDeviceKey } from '#contract/device-key.ts'
 import { sha256Hex } from '#contract/digest.ts'
 import { signRequest } from '#contract/request-signature.ts'
-import { address, secret } from './cluster.ts'
+import { address, eventually, secret } from './cluster.ts'
 
 export const DEVICE = '66bb584d4ae73e488c30a072'
 
@@ -22,10 +22,14 @@ export const recording = (change: object = {}): string =>
 
 export type Sent = { nonce?: string; timestampSeconds?: number; deviceId?: string; headers?: Record<string, string> }
 
-/** What a device of a pipeline does: it signs and posts to the pipeline's producer. */
+/**
+ * What a device of a pipeline does: it signs and posts to the pipeline's producer. A pod that is ready is reachable by
+ * its Service only when the node's rules have followed, so the first answer is waited for.
+ */
 export const openDevice = async (pipeline: string) => {
   const master = Buffer.from(await secret(`${pipeline}-keys`, 'device-master-k1'), 'hex')
   const url = `http://${await address(`${pipeline}-producer`)}:8080/v1/ingest`
+  await eventually(`the producer of ${pipeline} to answer`, 30, async () => (await fetch(url)).status)
   return async (body: string | Buffer, sent: Sent = {}) => {
     const deviceId = sent.deviceId ?? DEVICE
     const used = sent.nonce ?? nonce()
