@@ -13,6 +13,17 @@ export class SecretProblem extends Error {
   override name = 'SecretProblem'
 }
 
+/**
+ * With deletionPolicy Delete the keys go with the pipeline. Otherwise they have no owner: devices hold keys that are
+ * derived from them, and a pipeline that is made anew must know them.
+ */
+const ownerOf = ({ apiVersion, kind, metadata, spec }: Pipeline) =>
+  spec.deletionPolicy === 'Delete' && {
+    ownerReferences: [
+      { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '', controller: true, blockOwnerDeletion: true },
+    ],
+  }
+
 export type Secrets = {
   /** @throws SecretProblem when a connection Secret is missing or incomplete */
   broker: (namespace: string, spec: PipelineSpec) => Promise<BrokerAccess>
@@ -67,8 +78,12 @@ export const createSecrets = (client: Client): Secrets => {
       const body = {
         apiVersion: 'v1',
         kind: 'Secret',
-        // No owner: devices hold keys that are derived from it, and it must outlive a pipeline that is made anew.
-        metadata: { name: keysSecretName(name, pipeline.spec), namespace, labels: labelsOf(name, 'producer') },
+        metadata: {
+          name: keysSecretName(name, pipeline.spec),
+          namespace,
+          labels: labelsOf(name, 'producer'),
+          ...ownerOf(pipeline),
+        },
         stringData: {
           'device-master-k1': randomBytes(32).toString('hex'),
           'message-p1': randomBytes(32).toString('hex'),

@@ -117,7 +117,7 @@ const scaling: Schema = object(
 const bare: Schema = object('What the pipeline shall be.', {
   paused: flag('True: the operator leaves everything as it is.'),
   deletionPolicy: text(
-    'What becomes of the queues and exchanges when the pipeline is deleted. Stored data is never deleted.',
+    'What becomes of the queues, the exchanges and the keys that were made, when the pipeline is deleted. Stored data is never deleted.',
     { enum: ['Retain', 'Delete'] },
   ),
   broker: object(

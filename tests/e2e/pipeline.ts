@@ -45,12 +45,11 @@ export const conditionHolds = (name: string, type: string, status: string, reaso
     return seen
   })
 
-/** Deletes a pipeline and waits until it, its Deployments and its keys are gone. */
+/** Deletes a pipeline and waits until it, its Deployments and its keys are gone: all of the tests' own delete theirs. */
 export const remove = async (name: string): Promise<void> => {
   await kubectl(['delete', 'xraypipeline', name, '-n', 'xray', '--ignore-not-found', '--wait=true', '--timeout=90s'])
-  await kubectl(['delete', 'secret', `${name}-keys`, '-n', 'xray', '--ignore-not-found'])
-  await eventually(`the Deployments of ${name} to be collected`, 60, async () =>
-    (await read('deployments', '-n', 'xray', '-l', `app.kubernetes.io/instance=${name}`)).items.length === 0
+  await eventually(`Deployments and keys of ${name} to be collected`, 60, async () =>
+    (await read('deployments,secrets', '-n', 'xray', '-l', `app.kubernetes.io/instance=${name}`)).items.length === 0
       ? true
       : undefined,
   )
