@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 
 export type CommandOptions = { cwd?: string; env?: NodeJS.ProcessEnv; input?: string }
 
@@ -12,6 +12,18 @@ export class CommandError extends Error {
   }
 }
 
+const running = new Set<ChildProcess>()
+
+/** Ends the commands that run now, with all that they started: who interrupts us must not leave a build behind. */
+export const endCommands = (): void => {
+  for (const { pid } of running)
+    try {
+      if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+    } catch {
+      // it has ended meanwhile
+    }
+}
+
 /**
  * Runs a command to its end.
  * @returns what it wrote to standard output
@@ -19,7 +31,8 @@ export class CommandError extends Error {
  */
 export const run = (command: string, args: string[], options: CommandOptions = {}): Promise<string> =>
   new Promise((resolve, reject) => {
-    const child = spawn(command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn(command, args, { ...options, stdio: ['pipe', 'pipe', 'pipe'], detached: true }) // a group of its own
+    running.add(child)
     const [out, all]: [Buffer[], Buffer[]] = [[], []]
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
     child.stdout.on('data', (chunk: Buffer) => all.push(chunk))
@@ -29,6 +42,7 @@ export const run = (command: string, args: string[], options: CommandOptions = {
     const line = [command, ...args].join(' ').slice(0, 300)
     child.on('error', (error) => reject(new CommandError(line, null, error.message)))
     child.on('close', (status) => {
+      running.delete(child)
       if (status === 0) resolve(Buffer.concat(out).toString())
       else reject(new CommandError(line, status, Buffer.concat(all).toString()))
     })

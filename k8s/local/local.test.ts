@@ -1,4 +1,8 @@
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { endCommands, run } from './command.ts'
 import { withoutClusterRules } from './network.ts'
 import { listenersOf } from './ports.ts'
 import { startTicksOf } from './processes.ts'
@@ -36,4 +40,16 @@ it('what did not happen in time is named, with the last reason', async () => {
     throw new Error('it hangs')
   })
   await expect(never).rejects.toThrow('waited 0 s in vain for the moon to fall: it hangs')
+})
+
+it('an interrupted command ends with all that it started', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'xrayiot-command-'))
+  const pidFile = join(folder, 'pid')
+  const ended = expect(run('sh', ['-c', `sleep 600 & echo $! > ${pidFile}; wait`])).rejects.toThrow('ended with null')
+  const pid = await until('the grandchild to start', 5, async () => readFileSync(pidFile, 'utf8').trim() || undefined)
+  endCommands()
+  await ended
+  await until('the grandchild to end', 5, async () =>
+    existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ') ? undefined : true,
+  )
 })

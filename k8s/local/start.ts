@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { applyAddons } from './addons.ts'
-import { run } from './command.ts'
+import { endCommands, run } from './command.ts'
 import { controlPlane, kubectl } from './control-plane.ts'
 import { fleet } from './fleet.ts'
 import { ensureDebian, ensureImages, ensureImported, ensureProjectImage, projectImage } from './images.ts'
@@ -87,6 +87,13 @@ Next:
   npm run xrayctl -- status
   npm run xrayctl -- signals list
   npm stop`
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    endCommands()
+    console.error('\nnpm start was interrupted; run it again to go on')
+    process.exit(130)
+  })
 
 const context = process.env.XRAY_KUBECONTEXT
 try {
