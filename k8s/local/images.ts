@@ -113,11 +113,20 @@ const buildStage = async ({ name, tag, stage, binary: source }: Image): Promise<
   )
 }
 
-/** Builds the cluster's images; the archive's name holds the recipe's hash, so that a changed recipe is built anew. */
-export const ensureImages = async (): Promise<string> => {
+/** Images that need nothing but Debian's packages can be built while the compiler makes the tools for the others. */
+const needsTools = ({ binary: source }: Image): boolean => source !== undefined
+
+/** Builds the images that need no tool of ours. */
+export const ensurePackageImages = (): Promise<string> => ensureEach(IMAGES.filter((image) => !needsTools(image)))
+
+/** Builds the images that carry a tool of ours. */
+export const ensureToolImages = (): Promise<string> => ensureEach(IMAGES.filter(needsTools))
+
+/** Builds images; the archive's name holds the recipe's hash, so that a changed recipe is built anew. */
+const ensureEach = async (images: Image[]): Promise<string> => {
   const recipe = createHash('sha256').update(readFileSync(CONTAINERFILE)).digest('hex').slice(0, 12)
   const built: string[] = []
-  for (const image of IMAGES) {
+  for (const image of images) {
     const marker = `${archiveOf(`${image.name}:${image.tag}`)}.${recipe}`
     if (!existsSync(marker)) rmSync(archiveOf(`${image.name}:${image.tag}`), { force: true })
     if (await saved(`${image.name}:${image.tag}`, () => buildStage(image))) built.push(image.stage)

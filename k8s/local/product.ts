@@ -32,13 +32,16 @@ const install = (target: Target, chart: string, release: string, namespace: stri
     ...more,
   ])
 
+/** On a cluster that somebody has, the values that they gave a release stay theirs. */
+const KEEP_VALUES = ['--reset-then-reuse-values']
+
 const localValues = (chart: string): string[] => ['--values', join(import.meta.dirname, 'values', `${chart}.yaml`)]
 
 /** Installs the data services and the operator with helm. */
 export const installCharts = async (target: Target, image: string): Promise<string> => {
   // One by one: each waits for its own pods anyway, and two releases at once would fight for two cores.
   for (const chart of DATA_CHARTS)
-    await install(target, chart, `xray-${chart}`, 'xray', target.local ? localValues(chart) : [])
+    await install(target, chart, `xray-${chart}`, 'xray', target.local ? localValues(chart) : KEEP_VALUES)
   const at = image.lastIndexOf(':')
   const values = ['registry=', `repository=${image.slice(0, at)}`, `tag=${image.slice(at + 1)}`].flatMap((value) => [
     '--set-string',

@@ -4,7 +4,14 @@ import { applyAddons } from './addons.ts'
 import { endCommands, run } from './command.ts'
 import { controlPlane, kubectl } from './control-plane.ts'
 import { fleet } from './fleet.ts'
-import { ensureDebian, ensureImages, ensureImported, ensureProjectImage, projectImage } from './images.ts'
+import {
+  ensureDebian,
+  ensureImported,
+  ensurePackageImages,
+  ensureProjectImage,
+  ensureToolImages,
+  projectImage,
+} from './images.ts'
 import { ensureNetwork } from './network.ts'
 import { node } from './node.ts'
 import { assertMachine, ensurePackages } from './packages.ts'
@@ -37,17 +44,17 @@ const startAll = async (specs: ProcessSpec[]): Promise<string> => {
 }
 
 const buildAll = async (): Promise<string> => {
-  // The root file system is downloaded while the compiler keeps the cores busy.
-  const [tools, debian] = await Promise.all([ensureClusterTools(), ensureDebian()])
-  return `tools ${tools}; Debian ${debian}`
+  // Packages are downloaded and unpacked while the compiler keeps the cores busy.
+  const [tools, images] = await Promise.all([ensureClusterTools(), ensureDebian().then(ensurePackageImages)])
+  return `tools ${tools}; images of packages ${images}`
 }
 
 const clusterSteps: Step[] = [
   { title: 'Check this machine', run: assertMachine },
   { title: 'Install Debian packages', run: ensurePackages },
   { title: 'Check ports', run: claimMachine },
-  { title: 'Build Kubernetes and its tools (first time about 8 minutes)', run: buildAll },
-  { title: 'Build images', run: ensureImages },
+  { title: 'Build Kubernetes and its tools (first time about 12 minutes)', run: buildAll },
+  { title: 'Build images', run: ensureToolImages },
   { title: 'Make certificates', run: ensurePki },
   { title: 'Lay the network', run: ensureNetwork },
   { title: 'Start the control plane', run: () => startAll(controlPlane()) },

@@ -89,26 +89,30 @@ describe('a request that is not right', () => {
   })
 })
 
+/** The properties of a message that somebody else put on the broker: all that ours have, but for a true signature. */
+const unsigned = (messageId: string, kid: string) => ({
+  message_id: messageId,
+  content_type: 'application/json',
+  delivery_mode: 2,
+  headers: {
+    'x-v': 1,
+    'x-kid': kid,
+    'x-device-id': other,
+    'x-received-at': Date.now(),
+    'x-device-ts': 1735683480000,
+    'x-sha256': 'b'.repeat(64),
+    'x-schema': 'recording.v1',
+    'x-attempt': 0,
+    'x-sig': 'c'.repeat(64),
+  },
+})
+
 it('a message that nobody signed ends in the dead letters with its reason', async () => {
   await apply(manifest(NAME, { signals: { replicas: 1, scaling: { provider: 'None' } } }))
   await conditionHolds(NAME, 'Ready', 'True')
-  const forged = {
-    message_id: 'a'.repeat(32),
-    content_type: 'application/json',
-    delivery_mode: 2,
-    headers: {
-      'x-v': 1,
-      'x-kid': 'p1',
-      'x-device-id': other,
-      'x-received-at': Date.now(),
-      'x-device-ts': 1735683480000,
-      'x-sha256': 'b'.repeat(64),
-      'x-schema': 'recording.v1',
-      'x-attempt': 0,
-      'x-sig': 'c'.repeat(64),
-    },
-  }
-  expect(await broker.publish(`${NAME}.xray`, `${NAME}.raw.v1`, recording(), forged)).toEqual({ routed: true })
+  expect(await broker.publish(`${NAME}.xray`, `${NAME}.raw.v1`, recording(), unsigned('a'.repeat(32), 'p1'))).toEqual({
+    routed: true,
+  })
   const [dead] = await eventually('the forged message to be a dead letter', 60, async () => {
     const letters = await broker.take(`${NAME}.dlx`, 10)
     return letters.length > 0 ? letters : undefined
@@ -118,4 +122,18 @@ it('a message that nobody signed ends in the dead letters with its reason', asyn
     'x-dlq-detail': 'x-sig does not verify',
   })
   expect(dead?.payload).toBe(recording())
+})
+
+it('a message of a key that is not here yet is tried again three times, and then a dead letter', async () => {
+  const startedAt = performance.now()
+  await broker.publish(`${NAME}.xray`, `${NAME}.raw.v1`, recording(), unsigned('d'.repeat(32), 'p9'))
+  const [dead] = await eventually('the message to be a dead letter', 60, async () => {
+    const letters = await broker.take(`${NAME}.dlx`, 10)
+    return letters.length > 0 ? letters : undefined
+  })
+  // 1, 2 and 4 s at least: the ladder was climbed, not skipped.
+  expect(performance.now() - startedAt).toBeGreaterThan(7_000)
+  const headers = dead?.properties.headers ?? {}
+  expect(headers).toMatchObject({ 'x-dlq-reason': 'auth_unknown_key', 'x-attempt': 3 })
+  expect(Object.keys(headers).filter((name) => /death/.test(name))).toEqual([])
 })
