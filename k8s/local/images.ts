@@ -3,7 +3,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, renameSync, 
 import { join } from 'node:path'
 import { run } from './command.ts'
 import { ctr } from './node.ts'
-import { CACHE, CHECKOUT } from './paths.ts'
+import { CACHE, CHECKOUT, RUN } from './paths.ts'
 import { binary } from './tools.ts'
 
 const CONTAINERFILE = join(import.meta.dirname, 'images/Containerfile')
@@ -41,7 +41,7 @@ export const buildah = (...args: string[]): Promise<string> =>
     '--root',
     join(CACHE, 'buildah'),
     '--runroot',
-    '/run/xrayiot/buildah',
+    join(RUN, 'buildah'),
     '--storage-driver',
     'overlay',
     ...args,

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run, succeeds } from './command.ts'
-import { BRIDGE, BRIDGE_ADDRESS, POD_CIDR, STATE } from './paths.ts'
+import { BRIDGE, BRIDGE_ADDRESS, POD_CIDR, RUN, STATE } from './paths.ts'
 
 export const CNI_CONFIG = join(STATE, 'cni')
 
@@ -19,7 +19,7 @@ const CONFLIST = {
         type: 'host-local',
         ranges: [[{ subnet: POD_CIDR }]],
         routes: [{ dst: '0.0.0.0/0' }],
-        dataDir: '/run/xrayiot/ipam',
+        dataDir: join(RUN, 'ipam'),
       },
     },
     { type: 'portmap', capabilities: { portMappings: true } },

@@ -13,7 +13,7 @@ const STAMPS = [
 ]
 
 /** Each is a Go module of its own under `tools/`, because their dependencies clash; `go build tool` makes its binaries. */
-const TOOLS = [
+const CLUSTER_TOOLS = [
   'kubernetes',
   'etcd',
   'containerd',
@@ -22,21 +22,9 @@ const TOOLS = [
   'local-path-provisioner',
   'ferretdb',
   'helm',
-  'helm3',
-  'skaffold',
 ] as const
-export type Tool = (typeof TOOLS)[number]
-/** What the cluster itself needs; the others are built when they are first asked for. */
-const CLUSTER_TOOLS: Tool[] = [
-  'kubernetes',
-  'etcd',
-  'containerd',
-  'runc',
-  'coredns',
-  'local-path-provisioner',
-  'ferretdb',
-  'helm',
-]
+/** What the cluster itself does not need is built when it is first asked for. */
+export type Tool = (typeof CLUSTER_TOOLS)[number] | 'helm3' | 'skaffold'
 
 const moduleOf = (tool: Tool): string => join(import.meta.dirname, 'tools', tool)
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib'
+import { within } from './deadline.ts'
 import type { Logger } from './log.ts'
 
 const HEARTBEAT_SECONDS = 10
@@ -31,14 +32,6 @@ export type Link = {
   /** Why there is no channel, or undefined. */
   problem: () => string | undefined
   close: () => Promise<void>
-}
-
-const within = async <T>(limitMs: number, what: string, promise: Promise<T>): Promise<T> => {
-  let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took more than ${limitMs} ms`)), limitMs)
-  })
-  return Promise.race([promise, limit]).finally(() => clearTimeout(timer))
 }
 
 const addressOf = (uri: string, vhost: string) => {

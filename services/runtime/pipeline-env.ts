@@ -23,8 +23,15 @@ export const brokerRules = {
   RETRY_JITTER_MS: integer(0, 60_000, 1000),
 }
 
-type Read<Rules> = { [K in keyof Rules]: Rules[K] extends Rule<infer T> ? T : never }
-export type ProcessConfig = Read<typeof processRules>
+/** The store of signals and raw bytes. */
+export const storeRules = { MONGODB_URI: url('mongodb', 'mongodb+srv'), MONGODB_DATABASE: text('xray') }
+
+export const cacheRules = { REDIS_URI: url('redis', 'rediss') }
+
+export const httpRules = { HTTP_PORT: integer(1, 65_535, 8080) }
+
+/** What rules read, by the variables' names. */
+export type Read<Rules> = { [K in keyof Rules]: Rules[K] extends Rule<infer T> ? T : never }
 export type BrokerConfig = Read<typeof brokerRules>
 
 /** The names of the topology that the environment describes. */

@@ -1,3 +1,4 @@
+import { within } from './deadline.ts'
 import type { Logger } from './log.ts'
 
 /** One thing to end: what it is, and how. */
@@ -9,14 +10,9 @@ export type Ending = [what: string, end: () => Promise<unknown> | unknown]
  */
 export const shutDown = async (log: Logger, endings: Ending[], limitMs: number): Promise<void> => {
   for (const [what, end] of endings) {
-    let timer: NodeJS.Timeout | undefined
-    const limit = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`took more than ${limitMs} ms`)), limitMs)
-    })
-    await Promise.race([Promise.resolve().then(end), limit]).catch((error: Error) =>
+    await within(limitMs, what, Promise.resolve().then(end)).catch((error: Error) =>
       log.warn({ err: error }, `could not ${what}`),
     )
-    clearTimeout(timer)
     log.debug(`${what}: done`)
   }
 }

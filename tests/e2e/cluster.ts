@@ -1,23 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { MongoClient } from 'mongodb'
 import { kubectl } from '../../k8s/local/control-plane.ts'
 
+export { until as eventually } from '../../k8s/local/progress.ts'
 export { kubectl }
-
-/** Waits until the probe gives a value; what it throws counts as "not yet". @throws Error that names what did not happen */
-export const eventually = async <T>(what: string, seconds: number, probe: () => Promise<T | undefined>): Promise<T> => {
-  const deadline = performance.now() + seconds * 1000
-  let last: unknown
-  while (performance.now() < deadline) {
-    const value = await probe().catch((error) => {
-      last = error
-      return undefined
-    })
-    if (value !== undefined) return value
-    await delay(200)
-  }
-  throw new Error(`did not happen in ${seconds} s: ${what}`, { cause: last })
-}
 
 /** One object as JSON. */
 export const read = async (...args: string[]) => JSON.parse(await kubectl(['get', ...args, '-o', 'json']))
