@@ -6,7 +6,6 @@ import { ctr } from './node.ts'
 import { CACHE, CHECKOUT, CONTAINERD_SOCKET, RUN, STATE } from './paths.ts'
 import { endProcess, runningProcesses } from './processes.ts'
 import { runSteps, type Step, until } from './progress.ts'
-import { binary } from './tools.ts'
 
 /** The reverse of the order in which they were started: nothing restarts what has just been ended. */
 const ORDER = ['fleet', 'kube-scheduler', 'kube-controller-manager', 'kubelet', 'local-path-provisioner', 'kube-proxy']
@@ -48,7 +47,7 @@ const endShims = async (): Promise<string> => {
     .filter((pid) => {
       try {
         const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-        return words[0] === binary('containerd', 'containerd-shim-runc-v2') && words.includes(CONTAINERD_SOCKET)
+        return words[0]?.endsWith('/containerd-shim-runc-v2') && words.includes(CONTAINERD_SOCKET)
       } catch {
         return false // it has ended meanwhile
       }
