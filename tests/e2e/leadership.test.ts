@@ -6,32 +6,44 @@ const scaled = async (replicas: number): Promise<void> => {
   await kubectl(['rollout', 'status', 'deployment/xray-operator', '-n', 'xray-system', '--timeout=120s'])
 }
 
-const holder = async (): Promise<string> =>
-  (await read('lease', 'xray-operator', '-n', 'xray-system')).spec.holderIdentity
+const OPERATORS = ['pods', '-n', 'xray-system', '-l', 'app.kubernetes.io/name=xray-operator']
+
+/** The pods that say that they lead. A Lease may still name a pod that is gone, so the pods themselves are asked. */
+const leaders = async (): Promise<string[]> => {
+  const names: string[] = (await read(...OPERATORS)).items.map(
+    (pod: { metadata: { name: string } }) => pod.metadata.name,
+  )
+  const leading = await Promise.all(
+    names.map(async (name) => {
+      const path = `/api/v1/namespaces/xray-system/pods/${name}:9464/proxy/metrics`
+      return /leader_election_master_status\{[^}]*\} 1/.test(await kubectl(['get', '--raw', path]))
+    }),
+  )
+  return names.filter((_, index) => leading[index])
+}
+
+/** Waits until a pod leads that is not `former`; two at once are a failure. */
+const leader = async (former?: string): Promise<string> => {
+  const seen = await eventually(`a leader${former === undefined ? '' : ` other than ${former}`}`, 60, async () => {
+    const names = await leaders()
+    return names.length > 1 || (names.length === 1 && names[0] !== former) ? names : undefined
+  })
+  expect(seen).toHaveLength(1)
+  return seen[0] as string
+}
+
 const uidOfApi = async (): Promise<string> => (await read('deployment', 'leipzig-api', '-n', 'xray')).metadata.uid
 
 beforeAll(() => scaled(2))
 afterAll(() => scaled(1))
 
 it('of two operators one leads, and when it is killed the other takes over and goes on', async () => {
-  const first = await eventually('one to lead', 60, async () => (await holder()) || undefined)
-  const pods = (await read('pods', '-n', 'xray-system', '-l', 'app.kubernetes.io/name=xray-operator')).items
-  const leading = await Promise.all(
-    pods.map(async ({ metadata }: { metadata: { name: string } }) => {
-      const metrics = await kubectl([
-        'get',
-        '--raw',
-        `/api/v1/namespaces/xray-system/pods/${metadata.name}:9464/proxy/metrics`,
-      ])
-      return Number(/leader_election_master_status\{[^}]*\} ([01])/.exec(metrics)?.[1])
-    }),
+  await eventually('two operators to run', 60, async () =>
+    (await read(...OPERATORS)).items.length === 2 ? true : undefined,
   )
-  expect(leading.sort()).toEqual([0, 1])
+  const first = await leader()
   await kubectl(['delete', 'pod', first, '-n', 'xray-system', '--grace-period=0', '--force'])
-  await eventually('another to lead', 60, async () => {
-    const now = await holder()
-    return now !== '' && now !== first ? now : undefined
-  })
+  await leader(first)
   const before = await uidOfApi()
   await kubectl(['delete', 'deployment', 'leipzig-api', '-n', 'xray'])
   await eventually('the new leader to put a Deployment back', 60, async () =>
