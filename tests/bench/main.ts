@@ -1,8 +1,20 @@
+import { loadavg } from 'node:os'
+import { benchApi } from './api.ts'
+import { benchDrain } from './drain.ts'
+import { benchIngest } from './ingest.ts'
 import { benchPipeline } from './pipeline.ts'
 
-// `npm run bench -- NAME [--seconds N] [--json]` on the local cluster; prints one object.
+// `npm run bench -- NAME [--seconds N] [--json]` on the local cluster; prints one object last.
 
-const BENCHES: Record<string, (seconds: number) => Promise<object>> = { pipeline: benchPipeline }
+type Bench = { run: (seconds: number) => Promise<object>; limitedBy: string }
+
+const SHARED_CORES = 'CPU: load generator, broker, store and services share the cores'
+const BENCHES: Record<string, Bench> = {
+  ingest: { run: benchIngest, limitedBy: SHARED_CORES },
+  pipeline: { run: benchPipeline, limitedBy: SHARED_CORES },
+  drain: { run: benchDrain, limitedBy: SHARED_CORES },
+  api: { run: benchApi, limitedBy: SHARED_CORES },
+}
 
 const [name = '', ...rest] = process.argv.slice(2)
 const bench = BENCHES[name]
@@ -13,4 +25,8 @@ if (bench === undefined || !(seconds > 0)) {
     `expected a name of ${Object.keys(BENCHES).join(', ')} and, after --seconds, a number above 0; got "${process.argv.slice(2).join(' ')}"`,
   )
   process.exitCode = 2
-} else console.log(JSON.stringify(await bench(seconds), null, rest.includes('--json') ? 0 : 2))
+} else {
+  const figures = await bench.run(seconds)
+  const said = { name, figures, load: loadavg()[0], limitedBy: bench.limitedBy }
+  console.log(JSON.stringify(said, null, rest.includes('--json') ? 0 : 2))
+}

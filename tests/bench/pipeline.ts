@@ -1,83 +1,61 @@
-import { loadavg } from 'node:os'
-import { eventually, openDatabase, read } from '../e2e/cluster.ts'
-import { openDevice } from '../e2e/device.ts'
-import { apply, conditionHolds, manifest, remove } from '../e2e/pipeline.ts'
+import { bucketQuantile, readBuckets, since } from './histogram.ts'
+import { post, quantiles } from './load/load.ts'
+import { untilStored, withStation } from './station.ts'
+import { cpuPerMessage, memoryOf } from './usage.ts'
 
-const NAME = 'bench-pipeline'
-const CONNECTIONS = 64
-/** 130 points are about 8 KB. */
-const POINTS = 130
+const LATENCY = 'xray_signals_e2e_latency_seconds'
+const CALM_RATE = 200
+const SERVICES = ['producer', 'signals', 'api', 'operator']
 
-const quantile = (sorted: number[], part: number): number =>
-  Math.round((sorted[Math.floor(sorted.length * part)] ?? 0) * 10) / 10
-
-const body = (timestamp: number): string =>
-  JSON.stringify({
-    deviceId: '66bb584d4ae73e488c30a072',
-    timestamp,
-    data: Array.from({ length: POINTS }, (_, point) => [
-      point * 1001,
-      [51.339764 + point / 1e5, 12.339223833333334 + point / 1e5, 1.2038000000000002 + point / 100],
-    ]),
-  })
-
-/** Signals that can be read. */
-const stored = async (database: Awaited<ReturnType<typeof openDatabase>>): Promise<number> =>
-  database.db.collection('signals').countDocuments()
+const ms = (seconds: number): number => Math.round(seconds * 10_000) / 10
 
 /**
- * Posts as fast as 64 connections can for the given time, one replica of each service, and waits until everything is
- * stored. The load generator runs on the same cores.
+ * The whole pipeline, one replica of each service, the load generator on the same cores: first as fast as 64
+ * connections can, until all of it is stored, then at 200 a second for latencies from the time a request was due.
  */
-export const benchPipeline = async (seconds: number): Promise<object> => {
-  await apply(
-    manifest(NAME, {
-      producer: { replicas: 1, rateLimit: { perDevicePerMinute: 1_000_000 } },
-      signals: { replicas: 1, scaling: { provider: 'None' } },
-    }),
-  )
-  await conditionHolds(NAME, 'Ready', 'True')
-  const device = await openDevice(NAME)
-  const database = await openDatabase(NAME)
-  try {
-    const latencies: number[] = []
-    let [sent, refused] = [0, 0]
-    const startedAt = performance.now()
-    const elapsed = () => (performance.now() - startedAt) / 1000
-    const worker = async (): Promise<void> => {
-      while (elapsed() < seconds) {
-        const postedAt = performance.now()
-        const { status } = await device(body(1735683480000 + sent++))
-        if (status === 202) latencies.push(performance.now() - postedAt)
-        else refused++
-      }
-    }
-    await Promise.all(Array.from({ length: CONNECTIONS }, worker))
-    const [acceptedSeconds, storedMeanwhile] = [elapsed(), await stored(database)]
-    const accepted = latencies.length
-    await eventually('everything to be stored', 300, async () =>
-      (await stored(database)) >= accepted ? true : undefined,
-    )
-    const sorted = latencies.sort((a, b) => a - b)
-    const { components } = (await read('xraypipeline', NAME, '-n', 'xray')).status
+export const benchPipeline = (seconds: number): Promise<object> =>
+  withStation('bench-pipeline', 1, async (station) => {
+    await post(station.name, { seconds: 3 }) // compiles the hot paths, opens the connections
+    const warm = await untilSettled(station)
+
+    const [before, startedAt] = [station.usage(), performance.now()]
+    const full = await post(station.name, { seconds })
+    const storedMeanwhile = (await station.stored()) - warm
+    await untilStored(station, warm + full.accepted)
+    const tookSeconds = (performance.now() - startedAt) / 1000
+    const after = station.usage()
+
+    const calmBefore = readBuckets(await station.metrics('signals'), LATENCY, 'outcome="stored"')
+    const calm = await post(station.name, { seconds, rate: CALM_RATE })
+    await untilStored(station, warm + full.accepted + calm.accepted)
+    const calmEnds = since(calmBefore, readBuckets(await station.metrics('signals'), LATENCY, 'outcome="stored"'))
     return {
-      name: 'pipeline',
-      figures: {
-        accepted,
-        refused,
-        acceptedPerSecond: Math.round(accepted / acceptedSeconds),
-        storedMeanwhilePerSecond: Math.round(storedMeanwhile / acceptedSeconds),
-        storedAll: await stored(database),
-        endToEndPerSecond: Math.round(accepted / elapsed()),
-        acceptMs: { p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99) },
-        replicas: { producer: components.producer.ready, signals: components.signals.ready },
+      saturated: {
+        accepted: full.accepted,
+        refused: full.refused,
+        acceptedPerSecond: Math.round(full.accepted / full.seconds),
+        storedMeanwhilePerSecond: Math.round(storedMeanwhile / full.seconds),
+        endToEndPerSecond: Math.round(full.accepted / tookSeconds),
+        storedAll: (await station.stored()) === warm + full.accepted + calm.accepted,
+        acceptMs: quantiles(full.latenciesMs),
+        cpuMicrosPerMessage: cpuPerMessage(before, after, full.accepted),
+        memoryMegabytes: memoryOf(after, SERVICES),
       },
-      load: loadavg()[0],
-      limitedBy: 'both cores: load generator, broker, store and services share them',
+      calm: {
+        ratePerSecond: CALM_RATE,
+        accepted: calm.accepted,
+        refused: calm.refused,
+        acceptMs: quantiles(calm.latenciesMs),
+        endToEndMs: { p50: ms(bucketQuantile(calmEnds, 0.5)), p99: ms(bucketQuantile(calmEnds, 0.99)) },
+      },
     }
-  } finally {
-    await database.db.dropDatabase()
-    await database.close()
-    await remove(NAME)
+  })
+
+const untilSettled = async (station: Parameters<Parameters<typeof withStation>[2]>[0]): Promise<number> => {
+  for (let last = -1; ; ) {
+    const stored = await station.stored()
+    if (stored === last && (await station.depth()) === 0) return stored
+    last = stored
+    await new Promise((resolve) => setTimeout(resolve, 1000))
   }
 }
