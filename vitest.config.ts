@@ -29,6 +29,7 @@ export default defineConfig({
         },
       },
       system('charts'),
+      system('integration'),
       system('e2e'),
     ],
   },

@@ -47,6 +47,7 @@ const STAGES: Record<string, () => Count> = {
   unit: tests('unit'),
   cluster: check('node', 'k8s/local/start.ts'),
   charts: tests('charts'),
+  integration: tests('integration'),
   e2e: tests('e2e'),
 }
 

@@ -1,12 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { every } from '#runtime/periodic.ts'
 import { runProcess } from '#runtime/process.ts'
 import { readConfig } from './config.ts'
 import { startApi } from './service.ts'
-
-const every = (ms: number, run: () => void) => {
-  const timer = setInterval(run, ms)
-  return () => clearInterval(timer)
-}
 
 await runProcess(
   'api',

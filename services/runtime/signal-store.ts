@@ -63,8 +63,6 @@ export type Stored = 'stored' | 'duplicate' | 'conflict'
 const OPERATION_LIMIT_MS = 10_000
 const WRITE = { ordered: false, writeConcern: { w: 'majority', wtimeoutMS: OPERATION_LIMIT_MS } } as const
 const DUPLICATE_KEY = 11_000
-const DAY_SECONDS = 86_400
-const HOUR_SECONDS = 3_600
 
 /** Opens the store; connections are made when they are first needed. */
 export const openStore = (uri: string, database: string, appName: string): Store => {
@@ -86,27 +84,15 @@ export const openStore = (uri: string, database: string, appName: string): Store
   }
 }
 
-/**
- * Makes the indexes that reads, deduplication and retention need. The driver makes those of GridFS only for its own
- * uploads. Signals expire first, their files an hour later and the chunks last, so that a signal that is seen always
- * has its raw bytes.
- */
-export const ensureIndexes = async ({ signals, files, chunks }: Store, retentionDays: number): Promise<void> => {
-  const seconds = retentionDays * DAY_SECONDS
+/** Makes the indexes that reads and deduplication need. The driver makes those of GridFS only for its own uploads. */
+export const ensureIndexes = async ({ signals, files, chunks }: Store): Promise<void> => {
   await signals.createIndexes([
     { key: { timestamp: -1, _id: -1 } },
     { key: { deviceId: 1, timestamp: -1, _id: -1 } },
     { key: { processedAt: -1, _id: -1 } },
-    { key: { processedAt: 1 }, name: 'retention', expireAfterSeconds: seconds },
   ])
-  await files.createIndexes([
-    { key: { filename: 1, uploadDate: 1 } },
-    { key: { uploadDate: 1 }, name: 'retention', expireAfterSeconds: seconds + HOUR_SECONDS },
-  ])
-  await chunks.createIndexes([
-    { key: { files_id: 1, n: 1 }, unique: true },
-    { key: { expireBase: 1 }, name: 'retention', expireAfterSeconds: seconds + 2 * HOUR_SECONDS },
-  ])
+  await files.createIndexes([{ key: { filename: 1, uploadDate: 1 } }])
+  await chunks.createIndexes([{ key: { files_id: 1, n: 1 }, unique: true }])
 }
 
 /** Inserts what is not there. Returns the positions that were there already; any other failure is thrown. */

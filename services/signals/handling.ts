@@ -112,8 +112,8 @@ export const handleBatch = async (context: HandlingContext, deliveries: Delivery
     messageId: entry.messageId,
     idHex: entry.idHex,
   }))
-  const known = named.length === 0 ? new Set<string>() : await context.idempotency.stored(named)
-  const unknown = sound.filter(({ entry }) => !known.has(entry.messageId))
+  const claims = named.length === 0 ? undefined : await context.idempotency.claim(named)
+  const unknown = sound.filter((_, index) => claims?.[index] !== 'stored')
   const stored = await storeAll(
     context,
     unknown.map(({ entry }) => entry),

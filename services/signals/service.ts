@@ -8,6 +8,7 @@ import { namesOf } from '#runtime/pipeline-env.ts'
 import { closeServer, serveProbes } from '#runtime/probe.ts'
 import { createPublisher } from '#runtime/publisher.ts'
 import { openRedis } from '#runtime/redis.ts'
+import { ensureRetention, sweepExpired } from '#runtime/retention.ts'
 import type { Ending } from '#runtime/shut-down.ts'
 import { type Entry, ensureIndexes, openStore, pingStore, storeBatch } from '#runtime/signal-store.ts'
 import { assertTopology } from '#runtime/topology-check.ts'
@@ -16,15 +17,22 @@ import { type HandlingContext, handleBatch } from './handling.ts'
 import { createMetrics } from './metrics.ts'
 import { createOutage } from './outage.ts'
 
-export type World = { now: () => number; random: () => number; delay: (ms: number) => Promise<void> }
+export type World = {
+  now: () => number
+  random: () => number
+  newId: () => string
+  delay: (ms: number) => Promise<void>
+}
 
 const BATCH_BYTES = 2 * 2 ** 20
 const BATCHES_IN_FLIGHT = 2
 const PROBE_MS = 1_000
+/** As often as a signal's files may outlive it. */
+const SWEEP_MS = 3_600_000
 
 /** Starts signals: the store's indexes first, then it takes messages. Publishes on a connection of its own. */
 export const startSignals =
-  ({ now, random, delay }: World) =>
+  ({ now, random, newId, delay, every }: World) =>
   async (config: Config, log: Logger): Promise<Ending[]> => {
     const metrics = createMetrics(config.SERVICE_VERSION)
     const names = namesOf(config)
@@ -56,7 +64,7 @@ export const startSignals =
     })
     const context: HandlingContext = {
       messageKeys: () => keys.current().messages,
-      idempotency: createIdempotency(redis, metrics.bypassed),
+      idempotency: createIdempotency(redis, newId(), metrics.bypassed),
       publisher,
       names,
       retry: { maxRetries: config.MAX_RETRIES, delaysMs: config.RETRY_DELAYS_MS, jitterMs: config.RETRY_JITTER_MS },
@@ -87,21 +95,28 @@ export const startSignals =
       }),
     )
 
+    const sweep = () =>
+      void sweepExpired(store, config.RETENTION_DAYS, new Date(now())).then(
+        (deleted) => log.info({ deleted }, 'deleted what is older than the retention'),
+        (error: Error) => log.warn({ err: error }, 'what is older than the retention could not be deleted'),
+      )
     let indexes: string | undefined = 'not made yet'
     const probes = await serveProbes(config.METRICS_PORT, metrics.registry, {
       indexes: () => indexes,
       store: outage.problem,
       broker: () => (indexes === undefined ? consuming?.problem() : 'not asked yet'),
     })
+    let sweeps = () => {}
     for (;;) {
-      const failed = await ensureIndexes(store, config.RETENTION_DAYS).then(
-        () => undefined,
-        (error: Error) => error,
-      )
-      if (failed === undefined) break
-      indexes = failed.message
-      log.warn(`the store's indexes cannot be made yet: ${failed.message}`)
-      await delay(PROBE_MS)
+      try {
+        await ensureIndexes(store)
+        if (!(await ensureRetention(store, config.RETENTION_DAYS))) sweeps = every(SWEEP_MS, sweep)
+        break
+      } catch (error) {
+        indexes = (error as Error).message
+        log.warn(`the store's indexes cannot be made yet: ${indexes}`)
+        await delay(PROBE_MS)
+      }
     }
     indexes = undefined
     const consuming = superviseLink({
@@ -116,6 +131,7 @@ export const startSignals =
       ['stop taking messages', consumer.pause],
       ['finish what was taken', batcher.drain],
       ['leave the broker', () => Promise.all([consuming.close(), publishing.close()])],
+      ['stop sweeping', sweeps],
       ['leave the store', () => store.client.close()],
       ['leave Redis', () => redis.disconnect()],
       ['stop watching keys', keys.close],

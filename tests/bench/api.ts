@@ -5,7 +5,7 @@ import { CONTENT_TYPE } from '#contract/message.ts'
 import { readRecording } from '#contract/recording.ts'
 import { toSummary } from '#contract/signal.ts'
 import { type Entry, openStore, storeBatch } from '#runtime/signal-store.ts'
-import { address, secret } from '../e2e/cluster.ts'
+import { storeUri } from '../e2e/cluster.ts'
 import { get, quantiles } from './load/load.ts'
 import { type Station, withStation } from './station.ts'
 import { memoryOf } from './usage.ts'
@@ -43,8 +43,7 @@ const entryOf = (number: number): Entry => {
 
 /** Fills the store by the writer that signals uses. Returns some of the ids and the rate. */
 const fill = async (name: string): Promise<{ ids: string[]; perSecond: number }> => {
-  const uri = `mongodb://xray:${encodeURIComponent(await secret('xray-mongodb', 'password'))}@${await address('xray-mongodb')}:27017/`
-  const store = openStore(uri, name, 'bench')
+  const store = openStore(await storeUri(), name, 'bench')
   const ids: string[] = []
   const startedAt = performance.now()
   let next = 0

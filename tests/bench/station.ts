@@ -1,4 +1,4 @@
-import { eventually, kubectl, openBroker, openDatabase } from '../e2e/cluster.ts'
+import { address, eventually, kubectl, openBroker, openDatabase } from '../e2e/cluster.ts'
 import { apply, conditionHolds, manifest, remove } from '../e2e/pipeline.ts'
 import { readUsage, type Usage } from './usage.ts'
 
@@ -35,6 +35,12 @@ export const withStation = async <T>(
   const database = await openDatabase(name)
   try {
     await conditionHolds(name, 'Ready', 'True')
+    for (const service of [`${name}-producer`, `${name}-api`])
+      await eventually(
+        `${service} to be reached by its Service`,
+        30,
+        async () => (await fetch(`http://${await address(service)}:8080/`)).status,
+      )
     const broker = await openBroker()
     return await run({
       name,

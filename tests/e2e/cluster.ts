@@ -49,10 +49,12 @@ export const openBroker = async () => {
   }
 }
 
+/** The address of the store, as a pipeline's Secret has it. */
+export const storeUri = async (): Promise<string> =>
+  `mongodb://xray:${encodeURIComponent(await secret('xray-mongodb', 'password'))}@${await address('xray-mongodb')}:27017/`
+
 /** The store itself, for counting what the API shows in pages. */
 export const openDatabase = async (database: string) => {
-  const client = new MongoClient(
-    `mongodb://xray:${encodeURIComponent(await secret('xray-mongodb', 'password'))}@${await address('xray-mongodb')}:27017/`,
-  )
+  const client = new MongoClient(await storeUri())
   return { db: client.db(database), close: () => client.close() }
 }
