@@ -22,6 +22,7 @@ export type World = {
   random: () => number
   newId: () => string
   delay: (ms: number) => Promise<void>
+  every: (ms: number, run: () => void) => () => void
 }
 
 const BATCH_BYTES = 2 * 2 ** 20
