@@ -28,6 +28,7 @@ export default defineConfig({
           ],
         },
       },
+      system('integration'),
       system('charts'),
       system('integration'),
       system('e2e'),
