@@ -57,6 +57,7 @@ const WHY: Record<Exclude<Outcome, 'confirmed'>, string> = {
   returned: 'the broker has no queue for the message',
   timeout: 'the broker did not confirm in time',
   unavailable: 'the broker cannot be reached or takes no messages now',
+  unpublishable: 'the message cannot be written as AMQP',
 }
 
 /**
