@@ -1,56 +1,64 @@
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib'
+import { type Acker, createAcker } from './acker.ts'
 
-/** A message and the channel that brought it, on which alone it can be settled. */
-export type Delivery = { message: ConsumeMessage; channel: ConfirmChannel }
+/** A message, and the acker of the channel that brought it, on which alone it can be settled. */
+export type Delivery = { message: ConsumeMessage; acker: Acker }
 
 export type Consumer = {
-  /** To be called with each new channel. */
+  /** To be called with each new channel. Rejects when the queue cannot be consumed. */
   setUp: (channel: ConfirmChannel) => Promise<void>
-  /** Takes no more messages until `resume`; those delivered stay unacknowledged. */
+  /** Takes no more messages until `resume`, on this channel and the next; those delivered stay unacknowledged. */
   pause: () => Promise<void>
   resume: () => Promise<void>
 }
 
-/** Consumes a queue with manual acknowledgement over whichever channel serves. */
+/**
+ * Consumes a queue with manual acknowledgement over whichever channel serves. When the broker cancels the consumer,
+ * the link, which hears of it as well, makes a new channel.
+ * @param deliver must not throw
+ */
 export const createConsumer = (queue: string, prefetch: number, deliver: (delivery: Delivery) => void): Consumer => {
-  let channel: ConfirmChannel | undefined
-  let consumerTag: string | undefined
-  let paused = false
+  let wanted = true
+  let align = async (): Promise<void> => undefined
 
-  const consume = async (on: ConfirmChannel): Promise<void> => {
-    const { consumerTag: tag } = await on.consume(queue, (message) => {
-      if (message !== null) deliver({ message, channel: on })
-      // The broker cancelled us: its queue went away or moved. A new channel starts over.
-      else void on.close().catch(() => undefined)
-    })
-    consumerTag = tag
+  /** What brings one channel to what is wanted: one step at a time, so that calls that overlap cannot consume twice. */
+  const alignment = (channel: ConfirmChannel) => {
+    const acker = createAcker(channel)
+    let consumerTag: string | undefined
+    let last = Promise.resolve()
+    const step = async (): Promise<void> => {
+      if (wanted && consumerTag === undefined)
+        ({ consumerTag } = await channel.consume(queue, (message) => {
+          if (message !== null) deliver({ message, acker })
+        }))
+      if (!wanted && consumerTag !== undefined) {
+        await channel.cancel(consumerTag)
+        consumerTag = undefined
+      }
+    }
+    return () => {
+      last = last.then(step, step)
+      return last
+    }
   }
 
+  // A step fails when its channel is gone; the set-up of the next one does what is wanted then.
   return {
-    setUp: async (fresh) => {
-      channel = fresh
-      consumerTag = undefined
-      await fresh.prefetch(prefetch)
-      if (!paused) await consume(fresh)
+    setUp: async (channel) => {
+      await channel.prefetch(prefetch)
+      align = alignment(channel)
+      await align()
     },
-    pause: async () => {
-      paused = true
-      if (channel !== undefined && consumerTag !== undefined) await channel.cancel(consumerTag).catch(() => undefined)
-      consumerTag = undefined
+    pause: () => {
+      wanted = false
+      return align().catch(() => undefined)
     },
-    resume: async () => {
-      paused = false
-      if (channel !== undefined && consumerTag === undefined) await consume(channel).catch(() => undefined)
+    resume: () => {
+      wanted = true
+      return align().catch(() => undefined)
     },
   }
 }
 
 /** Settles a delivery; when its channel is gone the broker delivers it again, and there is nothing to do. */
-export const settle = ({ message, channel }: Delivery, how: 'ack' | 'requeue'): void => {
-  try {
-    if (how === 'ack') channel.ack(message)
-    else channel.nack(message, false, true)
-  } catch {
-    // IllegalOperationError: the channel is closed
-  }
-}
+export const settle = ({ message, acker }: Delivery, how: 'ack' | 'requeue'): void => acker.settle(message, how)

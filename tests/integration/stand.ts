@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Channel, connect } from 'amqplib'
+import { type ConfirmChannel, connect } from 'amqplib'
 import { type Link, type LinkOptions, superviseLink } from '#runtime/amqp.ts'
 import { createLog } from '#runtime/log.ts'
 import { address, kubectl, secret } from '../e2e/cluster.ts'
@@ -25,7 +25,7 @@ export type Stand = {
   vhost: string
   proxy: Awaited<ReturnType<typeof openProxy>>
   /** An undisturbed channel, to declare and to look. */
-  direct: Channel
+  direct: ConfirmChannel
   /** What a link through the proxy needs. Any part can be changed. */
   linkOptions: LinkOptions
   /** A link through the proxy, closed by `endLinks`. */
@@ -62,7 +62,7 @@ export const openStand = async (name: string): Promise<Stand> => {
 
   const proxy = await openProxy({ host, port: 5672 })
   const model = await connect({ hostname: host, username: 'xray', password, vhost })
-  const direct = await model.createChannel()
+  const direct = await model.createConfirmChannel()
   await direct.assertQueue('q', QUORUM)
 
   const linkOptions: LinkOptions = {
