@@ -93,7 +93,7 @@ export const superviseLink = (options: LinkOptions): Link => {
   let problem: string | undefined = 'not connected yet'
   const closing = new AbortController()
 
-  const generation = async (): Promise<never> => {
+  const generation = async (): Promise<void> => {
     const socket = new AbortController() // destroys the socket, even one that is not connected yet
     const { promise: lost, reject: end } = Promise.withResolvers<never>()
     lost.catch(() => undefined) // awaited below; until then it must not count as unhandled
@@ -156,8 +156,11 @@ export const superviseLink = (options: LinkOptions): Link => {
         await Promise.race([lost, delay(WATCHDOG_MS, undefined, { signal: socket.signal })])
         if (!blocked) await stage('the answer to the watchdog', WATCHDOG_LIMIT_MS, fresh.checkQueue(options.queue))
       }
-    } finally {
+    } catch (error) {
       channel = undefined
+      problem = (error as Error).message
+      if (!closing.signal.aborted) log.warn(`no connection to the broker for ${name}: ${problem}`)
+    } finally {
       if (model !== undefined)
         await within(LEAVE_LIMIT_MS, 'leaving', leave(model, fresh, blocked)).catch(() => undefined)
       blocked = false
@@ -169,10 +172,7 @@ export const superviseLink = (options: LinkOptions): Link => {
     let failures = 0
     while (!closing.signal.aborted) {
       const startedAt = performance.now()
-      await generation().catch((error: Error) => {
-        problem = error.message
-        if (!closing.signal.aborted) log.warn(`no connection to the broker for ${name}: ${error.message}`)
-      })
+      await generation()
       failures = performance.now() - startedAt > HIGHEST_BACK_OFF_MS ? 1 : failures + 1
       await delay(backOffMs(failures, random()), undefined, { signal: closing.signal }).catch(() => undefined)
     }
