@@ -1,5 +1,6 @@
+import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createBatcher } from './batcher.ts'
+import { type BatchLimits, createBatcher } from './batcher.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -48,6 +49,31 @@ describe('a batch', () => {
     await vi.advanceTimersByTimeAsync(1)
     expect(batches).toEqual([['a'], ['b']])
   })
+  it('is started for the oldest of what a full one left over, too', async () => {
+    const { batcher, batches } = manual()
+    for (const item of ['a', 'b', 'c', 'd']) batcher.add(item, 1)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(batches).toEqual([['a', 'b', 'c']])
+    await vi.advanceTimersByTimeAsync(5)
+    expect(batches).toEqual([['a', 'b', 'c'], ['d']])
+  })
+  it('lingers from when its oldest item came, not from when there was room', async () => {
+    const { batcher, batches, finishOne } = manual()
+    for (const item of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) batcher.add(item, 1)
+    await vi.advanceTimersByTimeAsync(5)
+    expect(batches).toHaveLength(2)
+    await finishOne()
+    expect(batches).toEqual([['a', 'b', 'c'], ['d', 'e', 'f'], ['g']])
+  })
+  it('does not linger while draining', async () => {
+    const { batcher, batches } = manual()
+    batcher.add('a', 1)
+    await vi.advanceTimersByTimeAsync(0)
+    batcher.add('b', 1)
+    void batcher.drain()
+    await vi.advanceTimersByTimeAsync(0)
+    expect(batches).toEqual([['a'], ['b']])
+  })
   it('stays below the bytes, but for an item that is larger alone', async () => {
     const { batcher, batches, finishOne } = manual()
     for (const [item, bytes] of [
@@ -84,3 +110,88 @@ it('draining resolves when everything that was added has been handled', async ()
   expect(drained).toBe(true)
   expect(batches.flat()).toEqual(['a', 'b', 'c', 'd'])
 })
+
+it('draining an empty batcher resolves', async () => {
+  const { batcher } = manual()
+  const drained = batcher.drain()
+  await vi.advanceTimersByTimeAsync(0)
+  await drained
+})
+
+type Step = { kind: 'add'; bytes: number } | { kind: 'finish'; which: number } | { kind: 'wait'; ms: number }
+
+const steps = fc.array(
+  fc.oneof(
+    { weight: 5, arbitrary: fc.record({ kind: fc.constant('add' as const), bytes: fc.integer({ min: 0, max: 150 }) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('finish' as const), which: fc.nat(3) }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 0, max: 8 }) }) },
+  ),
+  { maxLength: 80 },
+)
+
+/** Runs the steps on a batcher that is watched, then drains it. */
+const watched = (given: BatchLimits) => {
+  const bytes: number[] = []
+  const addedAt: number[] = []
+  const handled: number[] = []
+  let open: (() => void)[] = []
+  const finish = (which: number) => {
+    const done = open[which % open.length]
+    open = open.filter((other) => other !== done)
+    done?.()
+  }
+  const batcher = createBatcher<number>(given, (batch) => {
+    const size = batch.reduce((sum, item) => sum + (bytes[item] as number), 0)
+    expect(batch.length).toBeGreaterThan(0)
+    expect(batch.length).toBeLessThanOrEqual(given.items)
+    if (batch.length > 1) expect(size).toBeLessThanOrEqual(given.bytes)
+    handled.push(...batch)
+    const ended = new Promise<void>((resolve) => open.push(resolve))
+    expect(open.length).toBeLessThanOrEqual(given.inFlight)
+    return ended
+  })
+  const take = async (step: Step) => {
+    if (step.kind === 'add') {
+      bytes.push(step.bytes)
+      addedAt.push(performance.now())
+      batcher.add(bytes.length - 1, step.bytes)
+    } else if (step.kind === 'finish') finish(step.which)
+    else await vi.advanceTimersByTimeAsync(step.ms)
+    // What waited long enough is on its way, unless every place is taken.
+    if (step.kind === 'wait' && step.ms > 0 && open.length < given.inFlight)
+      for (const at of addedAt.slice(handled.length)) expect(performance.now() - at).toBeLessThanOrEqual(given.lingerMs)
+  }
+  const drain = async () => {
+    let drained = false
+    void batcher.drain().then(() => {
+      drained = true
+    })
+    for (let left = bytes.length + 1; left > 0 && !drained; left--) {
+      await vi.advanceTimersByTimeAsync(0)
+      if (open.length > 0) expect(drained).toBe(false)
+      finish(0)
+      await vi.advanceTimersByTimeAsync(0)
+    }
+    expect(drained).toBe(true)
+    expect(handled).toEqual(bytes.map((_, item) => item))
+  }
+  return { take, drain }
+}
+
+it('every item is handled once and in order, within the limits, and in time, whatever comes when', () =>
+  fc.assert(
+    fc.asyncProperty(
+      steps,
+      fc.record({
+        items: fc.integer({ min: 1, max: 5 }),
+        bytes: fc.integer({ min: 1, max: 200 }),
+        lingerMs: fc.integer({ min: 0, max: 10 }),
+        inFlight: fc.integer({ min: 1, max: 3 }),
+      }),
+      async (given, limitsGiven) => {
+        const { take, drain } = watched(limitsGiven)
+        for (const step of given) await take(step)
+        await drain()
+      },
+    ),
+  ))

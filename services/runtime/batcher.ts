@@ -2,51 +2,59 @@ export type BatchLimits = { items: number; bytes: number; lingerMs: number; inFl
 
 export type Batcher<T> = {
   add: (item: T, bytes: number) => void
-  /** Resolves when everything that was added has been handled. */
+  /** Resolves when everything that was added has been handled; meanwhile nothing lingers. */
   drain: () => Promise<void>
 }
 
 /**
- * Collects items into batches. While nothing is being handled it waits for nothing but what the same read of the
- * socket brings, so a lone item is not held up; while batches are in flight, items gather until a limit is reached or
- * the oldest has waited `lingerMs`.
+ * Collects items into batches, in order. While nothing is being handled it waits for nothing but what the same read of
+ * the socket brings, so a lone item is not held up; while batches are in flight, items gather until a limit is reached
+ * or the oldest has waited `lingerMs`. No batch is over a limit, but for an item that alone is over `bytes`.
  * @param handle must not throw
  */
 export const createBatcher = <T>(limits: BatchLimits, handle: (items: T[]) => Promise<void>): Batcher<T> => {
-  const items: { item: T; bytes: number }[] = []
+  // Columns, not an object for each item: this runs for every message.
+  const items: T[] = []
+  const sizes: number[] = []
+  const arrivals: number[] = []
   let bytes = 0
   let inFlight = 0
-  let due = false
   let timer: NodeJS.Timeout | undefined
   let scheduled = false
   let drained: (() => void)[] = []
 
   const isFull = () => items.length >= limits.items || bytes >= limits.bytes
+  const waitedMs = () => performance.now() - (arrivals[0] ?? Number.POSITIVE_INFINITY)
+  const isDue = () => inFlight === 0 || isFull() || drained.length > 0 || waitedMs() >= limits.lingerMs
 
   /** The oldest items up to a limit, and at least one. */
-  const take = () => {
-    let [count, size] = [0, 0]
-    for (const item of items) {
-      if (count > 0 && (count >= limits.items || size + item.bytes > limits.bytes)) break
+  const take = (): T[] => {
+    let count = 0
+    let size = 0
+    while (count < items.length && count < limits.items) {
+      const next = size + (sizes[count] as number)
+      if (count > 0 && next > limits.bytes) break
+      size = next
       count++
-      size += item.bytes
     }
     bytes -= size
+    sizes.splice(0, count)
+    arrivals.splice(0, count)
     return items.splice(0, count)
   }
 
   const flush = (): void => {
-    while (items.length > 0 && inFlight < limits.inFlight && (inFlight === 0 || due || isFull())) {
-      const batch = take()
-      due = false
-      clearTimeout(timer)
-      timer = undefined
+    clearTimeout(timer)
+    timer = undefined
+    while (items.length > 0 && inFlight < limits.inFlight && isDue()) {
       inFlight++
-      void handle(batch.map(({ item }) => item)).finally(() => {
+      void handle(take()).finally(() => {
         inFlight--
         schedule()
       })
     }
+    // With all batches in flight the end of one comes first, and flushes.
+    if (items.length > 0 && inFlight < limits.inFlight) timer = setTimeout(flush, limits.lingerMs - waitedMs())
     if (items.length === 0 && inFlight === 0) {
       for (const resolve of drained) resolve()
       drained = []
@@ -54,29 +62,26 @@ export const createBatcher = <T>(limits: BatchLimits, handle: (items: T[]) => Pr
   }
 
   const schedule = (): void => {
-    if (!scheduled)
-      setImmediate(() => {
-        scheduled = false
-        flush()
-      })
+    if (scheduled) return
     scheduled = true
-    timer ??= setTimeout(() => {
-      timer = undefined
-      due = true
+    setImmediate(() => {
+      scheduled = false
       flush()
-    }, limits.lingerMs)
+    })
   }
 
   return {
     add: (item, size) => {
-      items.push({ item, bytes: size })
+      items.push(item)
+      sizes.push(size)
+      arrivals.push(performance.now())
       bytes += size
       schedule()
     },
-    drain: () => {
-      const done = new Promise<void>((resolve) => drained.push(resolve))
-      schedule()
-      return done
-    },
+    drain: () =>
+      new Promise<void>((resolve) => {
+        drained.push(resolve)
+        schedule()
+      }),
   }
 }
