@@ -30,7 +30,6 @@ export default defineConfig({
       },
       system('integration'),
       system('charts'),
-      system('integration'),
       system('e2e'),
     ],
   },

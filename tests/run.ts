@@ -48,7 +48,6 @@ const STAGES: Record<string, () => Count> = {
   cluster: check('node', 'k8s/local/start.ts'),
   integration: tests('integration'),
   charts: tests('charts'),
-  integration: tests('integration'),
   e2e: tests('e2e'),
 }
 
