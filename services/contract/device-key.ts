@@ -1,4 +1,4 @@
-import { hkdfSync } from 'node:crypto'
+import { createSecretKey, hkdfSync } from 'node:crypto'
 
 /** The form of a key id: it stands in a header, in a file name and in the key's derivation. */
 export const KEY_ID = /^[A-Za-z0-9._-]{1,32}$/
@@ -8,4 +8,4 @@ export const KEY_ID = /^[A-Za-z0-9._-]{1,32}$/
  * store to verify: `HKDF-SHA256(master, salt "xray-device-v1", info "<deviceId>|<keyId>")`.
  */
 export const deriveDeviceKey = (master: Uint8Array, deviceId: string, keyId: string): Buffer =>
-  Buffer.from(hkdfSync('sha256', master, 'xray-device-v1', `${deviceId}|${keyId}`, 32))
+  Buffer.from(hkdfSync('sha256', createSecretKey(master), 'xray-device-v1', `${deviceId}|${keyId}`, 32))

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { sha256Hex } from './digest.ts'
 
 /** A device's name: 24 lower-case hex digits. */
@@ -20,9 +19,7 @@ export const messageIdFor = (deviceId: string, nonce: string, bodySha256Hex: str
  * It grows with time, so inserts stay at the right edge of the `_id` index, and it needs no second unique index.
  * @param timestampMs ms since the epoch, below 2^32 seconds
  */
-export const objectIdHexFor = (timestampMs: number, messageId: string): string => {
-  const id = Buffer.allocUnsafe(12)
-  id.writeUInt32BE(Math.floor(timestampMs / 1000), 0)
-  createHash('sha256').update(messageId, 'ascii').digest().copy(id, 4, 0, 8)
-  return id.toString('hex')
-}
+export const objectIdHexFor = (timestampMs: number, messageId: string): string =>
+  Math.floor(timestampMs / 1000)
+    .toString(16)
+    .padStart(8, '0') + sha256Hex(messageId).slice(0, 16)
