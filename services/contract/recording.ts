@@ -14,6 +14,10 @@ export type RecordingRead = { ok: true; recording: Recording } | { ok: false; fa
 /** One GridFS chunk: a recording's raw bytes always fit in exactly one. */
 export const MAX_BODY_BYTES = 261_120
 export const MAX_POINTS = 1000
+/** How many numbers a point is when points stand in one array: offsetMs, lat, lon, speed. */
+export const POINT_WIDTH = 4
+export const MAX_LATITUDE = 90
+export const MAX_LONGITUDE = 180
 const EARLIEST_MS = Date.UTC(2000, 0, 1)
 const DAY_MS = 86_400_000
 
@@ -31,6 +35,10 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 const inRange = (value: unknown, low: number, high: number): value is number =>
   typeof value === 'number' && value >= low && value <= high
 
+/** True for whole ms since the epoch from 2000 to one day after `nowMs`. */
+export const isTimestamp = (value: unknown, nowMs: number): value is number =>
+  Number.isSafeInteger(value) && inRange(value, EARLIEST_MS, nowMs + DAY_MS)
+
 const pointFault = (point: unknown, index: number): Fault | undefined => {
   const at = `/data/${index}`
   if (!Array.isArray(point) || point.length !== 2)
@@ -40,9 +48,9 @@ const pointFault = (point: unknown, index: number): Fault | undefined => {
     return { pointer: `${at}/0`, detail: `expected a whole number of ms from 0, got ${shown(offsetMs)}` }
   if (!Array.isArray(position) || position.length !== 3)
     return { pointer: `${at}/1`, detail: `expected [lat, lon, speed], got ${shown(position)}` }
-  if (!inRange(position[0], -90, 90))
+  if (!inRange(position[0], -MAX_LATITUDE, MAX_LATITUDE))
     return { pointer: `${at}/1/0`, detail: `expected a latitude from -90 to 90, got ${shown(position[0])}` }
-  if (!inRange(position[1], -180, 180))
+  if (!inRange(position[1], -MAX_LONGITUDE, MAX_LONGITUDE))
     return { pointer: `${at}/1/1`, detail: `expected a longitude from -180 to 180, got ${shown(position[1])}` }
   if (!inRange(position[2], 0, Number.MAX_VALUE))
     return { pointer: `${at}/1/2`, detail: `expected a finite speed from 0, got ${shown(position[2])}` }
@@ -122,7 +130,7 @@ export const readRecording = (body: Uint8Array, nowMs: number): RecordingRead =>
   const { deviceId, timestamp, data, at, quotes } = fields
   if (typeof deviceId !== 'string' || !DEVICE_ID.test(deviceId))
     return fault('/deviceId', `expected 24 lower-case hex digits, got ${shown(deviceId)}`)
-  if (!Number.isSafeInteger(timestamp) || !inRange(timestamp, EARLIEST_MS, nowMs + DAY_MS))
+  if (!isTimestamp(timestamp, nowMs))
     return fault(at.timestamp, `expected ms since the epoch from 2000 to one day from now, got ${shown(timestamp)}`)
   if (!Array.isArray(data) || data.length < 1 || data.length > MAX_POINTS)
     return fault(at.data, `expected 1 to ${MAX_POINTS} points, got ${Array.isArray(data) ? data.length : shown(data)}`)

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Point } from './recording.ts'
-import { distanceMeters, toGeoPoint, toSummary } from './signal.ts'
+import { toGeoPoint, toSummary } from './signal.ts'
 
-const point = fc.tuple(
+const point: fc.Arbitrary<Point> = fc.tuple(
   fc.nat(),
   fc.tuple(
     fc.double({ min: -90, max: 90, noNaN: true }),
@@ -17,9 +17,42 @@ it('longitude comes first in GeoJSON and last on the wire', () =>
   fc.assert(fc.property(point, (p) => void expect(toGeoPoint(p).coordinates).toEqual([p[1][1], p[1][0]]))))
 
 it('the distance of one degree of latitude is a 360th of the meridian', () =>
-  expect(distanceMeters([0, [51, 12, 0]], [0, [52, 12, 0]])).toBeCloseTo((2 * Math.PI * 6_371_008.8) / 360, 3))
+  expect(
+    toSummary(
+      recording([
+        [0, [51, 12, 0]],
+        [0, [52, 12, 0]],
+      ]),
+    ).stats.distanceMeters,
+  ).toBeCloseTo((2 * Math.PI * 6_371_008.8) / 360, 3))
+
+/** The haversine formula as it stands in books, without what the summary saves. */
+const haversine = ([, [latA, lonA]]: Point, [, [latB, lonB]]: Point): number => {
+  const radians = (degrees: number): number => (degrees * Math.PI) / 180
+  const h =
+    Math.sin(radians(latB - latA) / 2) ** 2 +
+    Math.cos(radians(latA)) * Math.cos(radians(latB)) * Math.sin(radians(lonB - lonA) / 2) ** 2
+  return 2 * 6_371_008.8 * Math.asin(Math.min(1, Math.sqrt(h)))
+}
+const inTown = point.map(
+  ([offsetMs, [lat, lon, speed]]): Point => [offsetMs, [51 + lat / 9000, 12 + lon / 9000, speed]],
+)
 
 describe('the summary', () => {
+  it.each([
+    ['around the world', point],
+    ['across a town', inTown],
+  ])("adds up the haversine's distances between points %s", (_, places) =>
+    fc.assert(
+      fc.property(fc.array(places, { minLength: 2, maxLength: 10 }), (data) => {
+        const meters = data.slice(1).reduce((sum, to, index) => sum + haversine(data[index] as Point, to), 0)
+        const { distanceMeters } = toSummary(recording(data)).stats
+        // Close to the other side of the earth, the arc sine turns the last bits of its argument into centimetres.
+        expect(Math.abs(distanceMeters - meters)).toBeLessThanOrEqual(1e-7 * meters + 1e-6)
+      }),
+    ),
+  )
+
   it('of the seed example', () => {
     const data: Point[] = [
       [762, [51.339764, 12.339223833333334, 1.2038]],
@@ -41,8 +74,9 @@ describe('the summary', () => {
   it('has finite figures and a box around every point, whatever the recording', () =>
     fc.assert(
       fc.property(fc.array(point, { minLength: 1, maxLength: 50 }), (data) => {
-        const { stats, bbox } = toSummary(recording(data))
+        const { stats, bbox, start, end } = toSummary(recording(data))
         expect(Object.values(stats).every(Number.isFinite)).toBe(true)
+        expect([start, end]).toEqual([toGeoPoint(data[0] as Point), toGeoPoint(data.at(-1) as Point)])
         for (const [, [lat, lon]] of data)
           expect(lon >= bbox[0] && lat >= bbox[1] && lon <= bbox[2] && lat <= bbox[3]).toBe(true)
       }),

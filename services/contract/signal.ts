@@ -1,4 +1,4 @@
-import type { Point, Recording } from './recording.ts'
+import { POINT_WIDTH, type Point, type Recording } from './recording.ts'
 
 /** GeoJSON (RFC 7946): longitude first. */
 export type GeoPoint = { type: 'Point'; coordinates: [lon: number, lat: number] }
@@ -33,48 +33,76 @@ export const toGeoPoint = ([, [lat, lon]]: Point): GeoPoint => ({ type: 'Point',
 
 /** Mean radius of the earth, IUGG. */
 const EARTH_RADIUS_METERS = 6_371_008.8
-const radians = (degrees: number): number => (degrees * Math.PI) / 180
+const RADIANS_PER_DEGREE = Math.PI / 180
 
-/** Great-circle distance in metres by the haversine formula. */
-export const distanceMeters = ([, [latA, lonA]]: Point, [, [latB, lonB]]: Point): number => {
-  const h =
-    Math.sin(radians(latB - latA) / 2) ** 2 +
-    Math.cos(radians(latA)) * Math.cos(radians(latB)) * Math.sin(radians(lonB - lonA) / 2) ** 2
-  return 2 * EARTH_RADIUS_METERS * Math.asin(Math.min(1, Math.sqrt(h)))
+/**
+ * Half of the angle between two places as seen from the centre of the earth, in radians, by the haversine formula.
+ * The cosines of both latitudes come in, because each is needed on the way to a place and on the way from it.
+ */
+const halfAngle = (latA: number, lonA: number, cosA: number, latB: number, lonB: number, cosB: number): number => {
+  const north = Math.sin((latB - latA) * (RADIANS_PER_DEGREE / 2))
+  const east = Math.sin((lonB - lonA) * (RADIANS_PER_DEGREE / 2))
+  return Math.asin(Math.min(1, Math.sqrt(north * north + cosA * cosB * east * east)))
 }
 
-/** Summarises a recording of at least one point, in one pass. */
-export const toSummary = ({ deviceId, timestamp, data }: Recording): Summary => {
-  const first = data[0] as Point
-  const bbox: Summary['bbox'] = [180, 90, -180, -90]
-  let [maxSpeed, speeds, meters, minOffset, maxOffset] = [0, 0, 0, Number.POSITIVE_INFINITY, 0]
-  let previous = first
-  for (const point of data) {
-    const [offsetMs, [lat, lon, speed]] = point
+const pointAt = (points: Float64Array, index: number): Point => [
+  points[index] as number,
+  [points[index + 1] as number, points[index + 2] as number, points[index + 3] as number],
+]
+
+/**
+ * Summarises a recording whose points stand in one array, in one pass.
+ * @param points POINT_WIDTH numbers for each point
+ * @param count how many points there are, at least one
+ */
+export const summarise = (deviceId: string, timestamp: number, points: Float64Array, count: number): Summary => {
+  const end = count * POINT_WIDTH
+  let [west, south, east, north] = [180, 90, -180, -90]
+  let [maxSpeed, avgSpeed, angle, minOffset, maxOffset] = [0, 0, 0, Number.POSITIVE_INFINITY, 0]
+  let latBefore = points[1] as number
+  let lonBefore = points[2] as number
+  let cosBefore = Math.cos(latBefore * RADIANS_PER_DEGREE)
+  for (let index = 0; index < end; index += POINT_WIDTH) {
+    const offsetMs = points[index] as number
+    const lat = points[index + 1] as number
+    const lon = points[index + 2] as number
+    const speed = points[index + 3] as number
+    const cos = Math.cos(lat * RADIANS_PER_DEGREE)
+    angle += halfAngle(latBefore, lonBefore, cosBefore, lat, lon, cos)
     maxSpeed = Math.max(maxSpeed, speed)
-    speeds += speed / data.length // divided before it is summed: two speeds near the largest double must not overflow
-    meters += distanceMeters(previous, point)
+    avgSpeed += speed / count // divided before it is summed: two speeds near the largest double must not overflow
     minOffset = Math.min(minOffset, offsetMs)
     maxOffset = Math.max(maxOffset, offsetMs)
-    bbox[0] = Math.min(bbox[0], lon)
-    bbox[1] = Math.min(bbox[1], lat)
-    bbox[2] = Math.max(bbox[2], lon)
-    bbox[3] = Math.max(bbox[3], lat)
-    previous = point
+    west = Math.min(west, lon)
+    south = Math.min(south, lat)
+    east = Math.max(east, lon)
+    north = Math.max(north, lat)
+    latBefore = lat
+    lonBefore = lon
+    cosBefore = cos
   }
   return {
     deviceId,
     timestamp,
-    dataPoints: data.length,
-    dataLength: data.length,
+    dataPoints: count,
+    dataLength: count,
     stats: {
       maxSpeed,
-      avgSpeed: Math.min(speeds, maxSpeed),
-      distanceMeters: meters,
+      avgSpeed: Math.min(avgSpeed, maxSpeed),
+      distanceMeters: 2 * EARTH_RADIUS_METERS * angle,
       durationMs: maxOffset - minOffset,
     },
-    bbox,
-    start: toGeoPoint(first),
-    end: toGeoPoint(previous),
+    bbox: [west, south, east, north],
+    start: toGeoPoint(pointAt(points, 0)),
+    end: toGeoPoint(pointAt(points, end - POINT_WIDTH)),
   }
+}
+
+/** Summarises a recording of at least one point. */
+export const toSummary = ({ deviceId, timestamp, data }: Recording): Summary => {
+  const points = new Float64Array(data.length * POINT_WIDTH)
+  data.forEach(([offsetMs, position], index) => {
+    points.set([offsetMs, ...position], index * POINT_WIDTH)
+  })
+  return summarise(deviceId, timestamp, points, data.length)
 }
