@@ -4,7 +4,8 @@ import { messageIdFor } from '#contract/ids.ts'
 import { CONTENT_TYPE, type Message, RECORDING_SCHEMA, toProperties } from '#contract/message.ts'
 import { signMessage } from '#contract/message-signature.ts'
 import { type Problem, type ProblemCode, toProblem } from '#contract/problem.ts'
-import { MAX_BODY_BYTES, readRecording } from '#contract/recording.ts'
+import { MAX_BODY_BYTES } from '#contract/recording.ts'
+import { readOrigin } from '#contract/recording-body.ts'
 import { readRequestHeaders } from '#contract/request-headers.ts'
 import { type Keys, signingKey } from '#runtime/keys.ts'
 import type { Nonces } from '#runtime/nonces.ts'
@@ -106,9 +107,9 @@ export const ingest = async (context: IngestContext, request: IncomingMessage): 
       { 'retry-after': String(bucket.retryAfterSeconds) },
     )
 
-  const recording = readRecording(body, nowMs)
+  const recording = readOrigin(body, nowMs)
   if (!recording.ok) return refused('schema_invalid', { detail: recording.fault.detail, errors: [recording.fault] })
-  if (recording.recording.deviceId !== deviceId)
+  if (recording.deviceId !== deviceId)
     return refused('device_mismatch', { detail: 'the body names another device than x-device-id' })
 
   const messageId = messageIdFor(deviceId, nonce, bodySha256Hex)
@@ -128,7 +129,7 @@ export const ingest = async (context: IngestContext, request: IncomingMessage): 
   }
   const message: Message = {
     ...signed,
-    deviceTimestampMs: recording.recording.timestamp,
+    deviceTimestampMs: recording.timestamp,
     schema: RECORDING_SCHEMA,
     attempt: 0,
     signatureHex: signMessage(signing.key, signed),

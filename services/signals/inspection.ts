@@ -3,8 +3,8 @@ import { sha256Hex } from '#contract/digest.ts'
 import { objectIdHexFor } from '#contract/ids.ts'
 import { type ReceivedProperties, readMessage } from '#contract/message.ts'
 import { verifiesMessage } from '#contract/message-signature.ts'
-import { MAX_BODY_BYTES, readRecording } from '#contract/recording.ts'
-import { toSummary } from '#contract/signal.ts'
+import { MAX_BODY_BYTES } from '#contract/recording.ts'
+import { readSummary } from '#contract/recording-body.ts'
 import type { Entry } from '#runtime/signal-store.ts'
 
 /** Why a message cannot be stored now (`retry`) or ever (`dead`). */
@@ -31,9 +31,9 @@ export const inspect = (received: ReceivedProperties, body: Buffer, messageKeys:
   if (body.length > MAX_BODY_BYTES)
     return dead('body_too_large', `expected at most ${MAX_BODY_BYTES} bytes, got ${body.length}`)
   // The time of receipt, not now: whether a timestamp lies in the future must not depend on how long a message waited.
-  const recording = readRecording(body, message.receivedAtMs)
+  const recording = readSummary(body, message.receivedAtMs)
   if (!recording.ok) return dead('schema_invalid', `${recording.fault.pointer || '/'}: ${recording.fault.detail}`)
-  const { deviceId, timestamp } = recording.recording
+  const { deviceId, timestamp } = recording.summary
   if (deviceId !== message.deviceId) return dead('schema_invalid', '/deviceId: another device than x-device-id')
   return {
     kind: 'sound',
@@ -44,7 +44,7 @@ export const inspect = (received: ReceivedProperties, body: Buffer, messageKeys:
       sha256Hex: message.sha256Hex,
       receivedAtMs: message.receivedAtMs,
       body,
-      summary: toSummary(recording.recording),
+      summary: recording.summary,
     },
   }
 }
