@@ -39,9 +39,9 @@ export type Stand = {
 
 export const QUORUM = { durable: true, arguments: { 'x-queue-type': 'quorum' } }
 
-/** @param name of the vhost; what is left of an earlier run is removed first */
+/** @param name of the vhost, with the process beside it: another checkout may use the same cluster now */
 export const openStand = async (name: string): Promise<Stand> => {
-  const vhost = `test-${name}`
+  const vhost = `test-${name}-${process.pid}`
   const host = await address('xray-rabbitmq')
   const password = await secret('xray-rabbitmq', 'password')
   const manage = async (method: string, path: string, body?: unknown): Promise<void> => {
@@ -53,10 +53,8 @@ export const openStand = async (name: string): Promise<Stand> => {
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
-    if (!answer.ok && !(method === 'DELETE' && answer.status === 404))
-      throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
   }
-  await manage('DELETE', `vhosts/${vhost}`)
   await manage('PUT', `vhosts/${vhost}`, {})
   await manage('PUT', `permissions/${vhost}/xray`, { configure: '.*', write: '.*', read: '.*' })
 
