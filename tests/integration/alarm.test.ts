@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { createConsumer, settle } from '#runtime/consumer.ts'
 import { createPublisher } from '#runtime/publisher.ts'
+import { eventually } from '../e2e/cluster.ts'
 import { openStand, rabbitmqctl, type Stand, serving, servingAnew, soon } from './stand.ts'
 
 let stand: Stand
@@ -21,6 +22,9 @@ const withAlarm = async (run: () => Promise<void>): Promise<void> => {
     await run()
   } finally {
     await rabbitmqctl('set_vm_memory_high_watermark', watermark)
+    await eventually('the alarm to clear', 30, async () =>
+      (await rabbitmqctl('eval', 'rabbit_alarm:get_alarms().')).includes('memory') ? undefined : true,
+    )
   }
 }
 
