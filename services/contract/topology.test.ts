@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { deadLetterHeaders } from './dead-letter.ts'
 import { bytesOf, DEFAULTS, topologySpecOf } from './pipeline.ts'
 import { decideRetry } from './retry.ts'
 import { topologyNames, toTopology } from './topology.ts'
@@ -27,12 +26,20 @@ it('the defaults give the waits of the seed', () =>
 
 it('every queue that dead-letters keeps a message until its target has it', () => {
   const deadLettering = topology.queues.filter((queue) => 'x-dead-letter-exchange' in queue.arguments)
-  expect(deadLettering).toHaveLength(5)
+  expect(deadLettering).toHaveLength(7)
   for (const queue of deadLettering)
     expect(queue.arguments).toMatchObject({
       'x-queue-type': 'quorum',
       'x-overflow': 'reject-publish',
       'x-dead-letter-strategy': 'at-least-once',
+    })
+})
+
+it('a dead letter that cannot be taken off its queue becomes an alarm and is never dropped', () => {
+  for (const name of ['iot.dlx', 'iot.dlx.parked'])
+    expect(topology.queues.find((queue) => queue.name === name)?.arguments).toMatchObject({
+      'x-delivery-limit': 20,
+      'x-dead-letter-exchange': 'iot.unrouted',
     })
 })
 
@@ -68,24 +75,6 @@ describe('a retry', () => {
         return decision.expirationMs <= Number(queue?.arguments['x-message-ttl'])
       }),
     ))
-})
-
-describe('a dead letter', () => {
-  const failure = { reason: 'storage_failed', detail: 'why', failedAtMs: 7 } as const
-  it('keeps the headers of the message, loses those of the broker and says why', () =>
-    expect(deadLetterHeaders({ 'x-v': 1, 'x-death': [], 'x-first-death-reason': 'expired' }, failure)).toEqual({
-      'x-v': 1,
-      'x-dlq-reason': 'storage_failed',
-      'x-dlq-detail': 'why',
-      'x-first-failed-at': 7,
-    }))
-  it('keeps the time of its first failure', () =>
-    expect(deadLetterHeaders({ 'x-first-failed-at': 3 }, failure)['x-first-failed-at']).toBe(3))
-  it('cuts a detail at 1 KB without breaking a character', () => {
-    const detail = String(deadLetterHeaders({}, { ...failure, detail: 'ü'.repeat(2000) })['x-dlq-detail'])
-    expect(Buffer.byteLength(detail)).toBeLessThanOrEqual(1024)
-    expect(detail).toMatch(/^ü+$/)
-  })
 })
 
 it.each([

@@ -56,6 +56,18 @@ export const topologyNames = (
 const QUORUM = { 'x-queue-type': 'quorum', 'x-overflow': 'reject-publish' } as const
 /** A crash loop is cut off by the broker; our own failures are counted in `x-attempt` and never requeued. */
 const DELIVERY_LIMIT = 10
+const DEAD_LETTER_DELIVERY_LIMIT = 20
+
+/**
+ * A dead letter is destroyed by nobody. Without a limit of ours RabbitMQ 4 drops a message at the 20th delivery; one
+ * that cannot even be taken off its queue stands among the unrouted then, where anything is an alarm.
+ */
+const deadLetterArguments = (names: TopologyNames) => ({
+  ...QUORUM,
+  'x-delivery-limit': DEAD_LETTER_DELIVERY_LIMIT,
+  'x-dead-letter-exchange': names.unrouted,
+  'x-dead-letter-strategy': 'at-least-once',
+})
 
 /**
  * The whole topology of a pipeline. A dead-lettering queue keeps its message until the target has confirmed it
@@ -81,8 +93,8 @@ export const toTopology = (spec: TopologySpec): Topology => {
     ],
     queues: [
       { name: names.unrouted, arguments: { ...QUORUM } },
-      { name: names.deadLetterQueue, arguments: { ...QUORUM } },
-      { name: names.parkedQueue, arguments: { ...QUORUM } },
+      { name: names.deadLetterQueue, arguments: deadLetterArguments(names) },
+      { name: names.parkedQueue, arguments: deadLetterArguments(names) },
       {
         name: names.queue,
         arguments: {

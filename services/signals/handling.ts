@@ -1,5 +1,10 @@
 import type { Options } from 'amqplib'
-import { type DeadLetterReason, deadLetterHeaders, deadLetterKey, withoutBrokerHeaders } from '#contract/dead-letter.ts'
+import {
+  type DeadLetterReason,
+  deadLetterAddress,
+  deadLetterHeaders,
+  withoutBrokerHeaders,
+} from '#contract/dead-letter.ts'
 import { decideRetry, type RetryPolicy } from '#contract/retry.ts'
 import type { TopologyNames } from '#contract/topology.ts'
 import { type Delivery, settle } from '#runtime/consumer.ts'
@@ -76,7 +81,7 @@ const publicationFor = (
     return { as: 'retried', publication: copyOf(delivery, { exchange: '', routingKey: decision.queue }, change) }
   }
   const dead = deadLetterHeaders(headers, { ...failure, failedAtMs: context.now() })
-  const to = { exchange: names.deadLetterExchange, routingKey: deadLetterKey(failure.reason) }
+  const to = deadLetterAddress(names, headers, failure.reason)
   return { as: 'dead_lettered', publication: copyOf(delivery, to, { headers: dead }) }
 }
 
