@@ -32,7 +32,9 @@ export const createTally = () => {
   }
 }
 
-export type Acker = { settle: (message: ConsumeMessage, how: 'ack' | 'requeue') => void }
+export type Settlement = 'ack' | 'requeue' | 'blame'
+
+export type Acker = { settle: (message: ConsumeMessage, how: Settlement) => void }
 
 const tagOnly = (deliveryTag: number) => ({ fields: { deliveryTag } }) as ConsumeMessage
 
@@ -70,7 +72,7 @@ export const createAcker = (channel: ConfirmChannel): Acker => {
         acknowledged.push(deliveryTag)
         return
       }
-      unlessClosed(() => channel.nack(message, false, true))
+      unlessClosed(() => (how === 'blame' ? channel.reject(message, true) : channel.nack(message, false, true)))
       tally.settled(deliveryTag)
     },
   }

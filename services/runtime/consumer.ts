@@ -1,5 +1,5 @@
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib'
-import { type Acker, createAcker } from './acker.ts'
+import { type Acker, createAcker, type Settlement } from './acker.ts'
 
 /** A message, and the acker of the channel that brought it, on which alone it can be settled. */
 export type Delivery = { message: ConsumeMessage; acker: Acker }
@@ -60,5 +60,8 @@ export const createConsumer = (queue: string, prefetch: number, deliver: (delive
   }
 }
 
-/** Settles a delivery; when its channel is gone the broker delivers it again, and there is nothing to do. */
-export const settle = ({ message, acker }: Delivery, how: 'ack' | 'requeue'): void => acker.settle(message, how)
+/**
+ * Settles a delivery; when its channel is gone the broker delivers it again, and there is nothing to do.
+ * `blame` requeues, too, and counts towards the queue's delivery limit, which `requeue` does not from RabbitMQ 4.3 on.
+ */
+export const settle = ({ message, acker }: Delivery, how: Settlement): void => acker.settle(message, how)

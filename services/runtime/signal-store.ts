@@ -96,7 +96,7 @@ export const ensureIndexes = async ({ signals, files, chunks }: Store): Promise<
 }
 
 /** Inserts what is not there. Returns the positions that were there already; any other failure is thrown. */
-const insertNew = async <T extends { _id: ObjectId }>(
+export const insertNew = async <T extends { _id: ObjectId }>(
   collection: Collection<T>,
   documents: T[],
 ): Promise<Set<number>> => {

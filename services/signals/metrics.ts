@@ -12,6 +12,7 @@ export type SignalsMetrics = {
   ended: (how: Ended, reason: DeadLetterReason | '', seconds: number) => void
   batchStored: (seconds: number) => void
   bypassed: () => void
+  archived: Counter<'reason'>
 }
 
 export const createMetrics = (version: string): SignalsMetrics => {
@@ -41,8 +42,16 @@ export const createMetrics = (version: string): SignalsMetrics => {
   const bypass = counter(registry, 'xray_idempotency_bypass_total', 'Times that Redis could not be asked', 'store', [
     'redis',
   ])
+  const archived = counter(
+    registry,
+    'xray_dlq_archived_total',
+    'Dead letters moved from their queue into the store',
+    'reason',
+    DEAD_LETTER_REASONS,
+  )
   return {
     registry,
+    archived,
     ended: (outcome, reason, seconds) => {
       messages.inc({ outcome, reason })
       latency.observe({ outcome }, Math.max(0, seconds))

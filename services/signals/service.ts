@@ -1,6 +1,7 @@
 import { superviseLink } from '#runtime/amqp.ts'
 import { createBatcher } from '#runtime/batcher.ts'
 import { createConsumer, type Delivery, settle } from '#runtime/consumer.ts'
+import { deadLettersOf, ensureDeadLetterIndexes } from '#runtime/dead-letter-store.ts'
 import { createIdempotency } from '#runtime/idempotency.ts'
 import { watchKeys } from '#runtime/keys.ts'
 import type { Logger } from '#runtime/log.ts'
@@ -12,6 +13,7 @@ import { ensureRetention, sweepExpired } from '#runtime/retention.ts'
 import type { Ending } from '#runtime/shut-down.ts'
 import { type Entry, ensureIndexes, openStore, pingStore, storeBatch } from '#runtime/signal-store.ts'
 import { assertTopology } from '#runtime/topology-check.ts'
+import { startArchiver } from './archiver.ts'
 import type { Config } from './config.ts'
 import { type HandlingContext, handleBatch } from './handling.ts'
 import { createMetrics } from './metrics.ts'
@@ -107,10 +109,12 @@ export const startSignals =
       store: outage.problem,
       broker: () => (indexes === undefined ? consuming?.problem() : 'not asked yet'),
     })
+    const letters = deadLettersOf(store.db)
     let sweeps = () => {}
     for (;;) {
       try {
         await ensureIndexes(store)
+        await ensureDeadLetterIndexes(letters)
         if (!(await ensureRetention(store, config.RETENTION_DAYS))) sweeps = every(SWEEP_MS, sweep)
         break
       } catch (error) {
@@ -128,9 +132,20 @@ export const startSignals =
         await consumer.setUp(channel)
       },
     })
+    const archiver = startArchiver({
+      ...address,
+      name: `${config.PIPELINE_NAME}-signals-archive`,
+      names,
+      letters,
+      alive,
+      now,
+      delay,
+      archived: metrics.archived,
+    })
     return [
       ['stop taking messages', consumer.pause],
       ['finish what was taken', batcher.drain],
+      ...archiver,
       ['leave the broker', () => Promise.all([consuming.close(), publishing.close()])],
       ['stop sweeping', sweeps],
       ['leave the store', () => store.client.close()],

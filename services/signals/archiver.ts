@@ -1,0 +1,73 @@
+import type { Counter } from 'prom-client'
+import type { TopologyNames } from '#contract/topology.ts'
+import { superviseLink } from '#runtime/amqp.ts'
+import { createBatcher } from '#runtime/batcher.ts'
+import { createConsumer, type Delivery, settle } from '#runtime/consumer.ts'
+import { archive, type DeadLetters } from '#runtime/dead-letter-store.ts'
+import type { Logger } from '#runtime/log.ts'
+import type { Ending } from '#runtime/shut-down.ts'
+import { archiveBatch } from './archiving.ts'
+
+export type ArchiverOptions = {
+  uri: string
+  vhost: string
+  name: string
+  names: TopologyNames
+  letters: DeadLetters
+  alive: () => Promise<boolean>
+  now: () => number
+  delay: (ms: number) => Promise<void>
+  archived: Counter<'reason'>
+  log: Logger
+}
+
+/** Of each of two queues. A forged message has up to 16 MiB, and the pod's limit holds these and what copies them. */
+const PREFETCH = 5
+const BATCH = { items: 2 * PREFETCH, bytes: 32 * 2 ** 20, lingerMs: 5, inFlight: 1 }
+const WAIT_MS = 1_000
+
+/**
+ * Moves dead letters and parked ones from their queues into the store, on a connection of its own: a message that no
+ * client can read ends the connection that it comes on, and recordings must go on.
+ */
+export const startArchiver = (options: ArchiverOptions): Ending[] => {
+  const { names, letters, alive, now, delay, archived, log } = options
+  const take = (delivery: Delivery) => batcher.add(delivery, delivery.message.content.length)
+  const consumers = [names.deadLetterQueue, names.parkedQueue].map((queue) => createConsumer(queue, PREFETCH, take))
+  const all = async (act: 'pause' | 'resume'): Promise<void> =>
+    void (await Promise.all(consumers.map((consumer) => consumer[act]())))
+  const context = {
+    parkedQueue: names.parkedQueue,
+    archive: (documents: Parameters<typeof archive>[1]) => archive(letters, documents),
+    alive,
+    pause: () => all('pause'),
+    resume: () => all('resume'),
+    wait: () => delay(WAIT_MS),
+    now,
+    archived: (reason: string) => archived.inc({ reason }),
+    failed: (error: Error, messageId: string | undefined) =>
+      log.error({ err: error, messageId }, 'dead letters cannot be archived and stay in their queue'),
+  }
+  const batcher = createBatcher<Delivery>(BATCH, (deliveries) =>
+    archiveBatch(context, deliveries).catch(async (error: Error) => {
+      log.error({ err: error }, 'archiving failed; the dead letters are given back to their queue')
+      await delay(WAIT_MS)
+      for (const delivery of deliveries) settle(delivery, 'blame')
+    }),
+  )
+  const link = superviseLink({
+    uri: options.uri,
+    vhost: options.vhost,
+    name: options.name,
+    queue: names.deadLetterQueue,
+    log,
+    setUp: async (channel) => {
+      for (const consumer of consumers) await consumer.setUp(channel)
+    },
+  })
+  return [
+    ['stop archiving', () => all('pause')],
+    ['finish what is archived', batcher.drain],
+    ['leave the dead letters', link.close],
+  ]
+}
