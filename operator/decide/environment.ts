@@ -29,7 +29,10 @@ const OWN: Record<Component, (spec: PipelineSpec) => Record<string, string>> = {
     HTTP_PORT: '8080',
     MONGODB_DATABASE: spec.store.database,
     AMQP_VHOST: spec.broker.vhost,
+    AMQP_EXCHANGE: spec.broker.exchange,
     AMQP_QUEUE: spec.broker.queue,
+    AMQP_DEAD_LETTER_EXCHANGE: spec.broker.deadLetterExchange,
+    RETRY_DELAYS_MS: spec.retry.delaysMs.join(','),
   }),
 }
 

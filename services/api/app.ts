@@ -3,12 +3,17 @@ import { PROBLEMS, type ProblemCode } from '#contract/problem.ts'
 import type { Logger } from '#runtime/log.ts'
 import type { Store } from '#runtime/signal-store.ts'
 import { carriesToken, requireToken } from './bearer.ts'
+import { type DeadLettersContext, deadLettersRoutes } from './dead-letters-routes.ts'
 import { checkHealth, type DependencyCheck } from './health.ts'
+import { operationsRoutes } from './operations-routes.ts'
 import { answerErrors, notFound, onlyGet, Refusal } from './refusal.ts'
 import { signalsRoutes } from './signals-routes.ts'
 
 export type AppContext = {
   store: Store
+  deadLetters: DeadLettersContext
+  /** How many dead letters are open, or undefined while nobody knows. */
+  openLetters: () => Promise<number | undefined>
   token: () => string | undefined
   dependencies: Record<string, DependencyCheck>
   version: string
@@ -47,14 +52,19 @@ const observed =
 export const createApp = (context: AppContext): Express => {
   const app = express().disable('x-powered-by').set('query parser', 'simple').set('case sensitive routing', true)
   app.use(observed(context))
+  app.use('/api/dlq', requireToken(context.token), deadLettersRoutes(context.deadLetters))
+  app.use('/api/operations', requireToken(context.token), operationsRoutes(context.deadLetters))
   app.use('/api', onlyGet)
   app.get('/api/health', async (request, response) => {
     const detailed = carriesToken(request.headers.authorization, context.token())
-    const health = await checkHealth(context.dependencies, context, detailed)
+    const [health, open] = await Promise.all([
+      checkHealth(context.dependencies, context, detailed),
+      context.openLetters(),
+    ])
     response
       .status(health.status === 'down' ? 503 : 200)
       .set('cache-control', 'no-store')
-      .json(health)
+      .json({ ...health, ...(open !== undefined && { deadLetters: { open } }) })
   })
   app.get('/api/problems/:code', (request, response) => {
     const code = request.params.code as ProblemCode

@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { every } from '#runtime/periodic.ts'
 import { runProcess } from '#runtime/process.ts'
 import { readConfig } from './config.ts'
 import { startApi } from './service.ts'
 
-await runProcess(
-  'api',
-  () => readConfig(process.env),
-  startApi({ now: Date.now, uptimeSeconds: process.uptime, newId: randomUUID, every }),
-)
+const world = {
+  now: Date.now,
+  uptimeSeconds: process.uptime,
+  newId: randomUUID,
+  every,
+  delay: (ms: number, signal: AbortSignal) => delay(ms, undefined, { signal }).catch(() => undefined),
+}
+
+await runProcess('api', () => readConfig(process.env), startApi(world))

@@ -10,26 +10,26 @@ const MOST_DEVICES = 50
 /** Beyond this many rows a page would cost the store as much as all those before it. */
 const DEEPEST_ROW = 10_000
 
-const fault = (parameter: string, expected: string, got: string | null): QueryFault => ({
+export const fault = (parameter: string, expected: string, got: string | null): QueryFault => ({
   code: 'invalid_parameter',
   parameter,
   detail: `${parameter}: expected ${expected}, got ${got === null ? 'nothing' : `"${got.slice(0, 60)}"`}`,
 })
 
 /** The known name that a wrong one is most like: equal but for case and signs, or sharing its start. */
-const suggestion = (name: string): string => {
+export const suggestion = (name: string, known: readonly string[] = PARAMETERS): string => {
   const plain = (text: string) => text.toLowerCase().replaceAll(/[^a-z]/g, '')
   const match =
-    PARAMETERS.find((known) => plain(known) === plain(name)) ??
-    PARAMETERS.find((known) => plain(known).startsWith(plain(name).slice(0, 3)))
-  return match === undefined ? `one of ${PARAMETERS.join(', ')}` : `"${match}"`
+    known.find((candidate) => plain(candidate) === plain(name)) ??
+    known.find((candidate) => plain(candidate).startsWith(plain(name).slice(0, 3)))
+  return match === undefined ? `one of ${known.join(', ')}` : `"${match}"`
 }
 
-const whole = (raw: string | null, fallback: number): number =>
+export const whole = (raw: string | null, fallback: number): number =>
   raw === null ? fallback : /^[0-9]{1,9}$/.test(raw) ? Number(raw) : Number.NaN
 
 /** ms since the epoch, from digits or an ISO date; NaN when it is neither. */
-const time = (raw: string): number =>
+export const time = (raw: string): number =>
   /^-?[0-9]{1,15}$/.test(raw) ? Number(raw) : /^\d{4}-\d{2}-\d{2}/.test(raw) ? Date.parse(raw) : Number.NaN
 
 /** Reads the query of a list. The first fault is returned: a parameter that is ignored would answer another question. */

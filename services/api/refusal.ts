@@ -52,11 +52,15 @@ export const notFound: RequestHandler = () => {
 }
 
 /** Refuses what a known address does not allow. */
-export const onlyGet: RequestHandler = (request, _response, next) => {
-  if (request.method === 'GET' || request.method === 'HEAD') return next()
-  throw new Refusal(
-    'method_not_allowed',
-    { detail: `expected GET or HEAD, got ${request.method}` },
-    { allow: 'GET, HEAD' },
-  )
-}
+export const onlyMethods =
+  (...methods: string[]): RequestHandler =>
+  (request, _response, next) => {
+    if (methods.includes(request.method)) return next()
+    throw new Refusal(
+      'method_not_allowed',
+      { detail: `expected ${methods.join(' or ')}, got ${request.method}` },
+      { allow: methods.join(', ') },
+    )
+  }
+
+export const onlyGet = onlyMethods('GET', 'HEAD')

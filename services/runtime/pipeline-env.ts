@@ -35,7 +35,9 @@ export type Read<Rules> = { [K in keyof Rules]: Rules[K] extends Rule<infer T> ?
 export type BrokerConfig = Read<typeof brokerRules>
 
 /** The names of the topology that the environment describes. */
-export const namesOf = (config: BrokerConfig) => {
+export const namesOf = (
+  config: Pick<BrokerConfig, 'AMQP_EXCHANGE' | 'AMQP_QUEUE' | 'AMQP_DEAD_LETTER_EXCHANGE' | 'RETRY_DELAYS_MS'>,
+) => {
   const spec: Pick<TopologySpec, 'exchange' | 'queue' | 'deadLetterExchange' | 'delaysMs'> = {
     exchange: config.AMQP_EXCHANGE,
     queue: config.AMQP_QUEUE,
