@@ -1,7 +1,8 @@
-import { Binary, type Collection, type Db, type Filter, ObjectId } from 'mongodb'
+import { Binary, type Collection, type Db, type Document, type Filter, ObjectId } from 'mongodb'
 import { type DeadLetterFacts, type DeadLetterReason, deadLetterIdHex } from '#contract/dead-letter.ts'
 import { sha256Hex } from '#contract/digest.ts'
 import { type Envelope, writeEnvelope } from '#contract/envelope-text.ts'
+import { ensureExpiry } from './retention.ts'
 import { insertNew } from './signal-store.ts'
 
 export const DEAD_LETTER_STATES = ['open', 'replayed', 'discarded'] as const
@@ -75,8 +76,8 @@ export const ensureDeadLetterIndexes = async (letters: DeadLetters): Promise<voi
     { key: { state: 1, deviceId: 1, ...order } },
     { key: { messageId: 1 } },
     { key: { operationId: 1 } },
-    { key: { expireAt: 1 }, name: 'retention', expireAfterSeconds: 0 },
   ])
+  await ensureExpiry({ collection: letters as unknown as Collection<Document>, field: 'expireAt', seconds: 0 })
 }
 
 /** The document of a message that was taken off the dead letters. */

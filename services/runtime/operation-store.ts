@@ -1,5 +1,6 @@
-import type { Collection, Db } from 'mongodb'
+import type { Collection, Db, Document } from 'mongodb'
 import { CLOSED_DAYS, type DeadLetterFilter, type DeadLetterPlace } from './dead-letter-store.ts'
+import { ensureExpiry } from './retention.ts'
 
 export const OPERATION_KINDS = ['replay', 'discard'] as const
 export type OperationKind = (typeof OPERATION_KINDS)[number]
@@ -43,11 +44,8 @@ const WRITE = { writeConcern: { w: 'majority', wtimeoutMS: 10_000 } } as const
 export const operationsOf = (db: Db): Operations => db.collection('operations')
 
 export const ensureOperationIndexes = async (operations: Operations): Promise<void> => {
-  await operations.createIndexes([
-    { key: { state: 1, leaseUntil: 1 } },
-    { key: { startedAt: -1, _id: -1 } },
-    { key: { expireAt: 1 }, name: 'retention', expireAfterSeconds: 0 },
-  ])
+  await operations.createIndexes([{ key: { state: 1, leaseUntil: 1 } }, { key: { startedAt: -1, _id: -1 } }])
+  await ensureExpiry({ collection: operations as unknown as Collection<Document>, field: 'expireAt', seconds: 0 })
 }
 
 /** Writes down an operation; nobody holds its lease yet. */

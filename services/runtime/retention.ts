@@ -29,7 +29,7 @@ const expiriesOf = ({ signals, files, chunks }: Store, retentionDays: number): E
 }
 
 /** Makes the index or, when the retention has changed since it was made, changes it. True when the store expires by it. */
-const ensureExpiry = async ({ collection, field, seconds }: Expiry): Promise<boolean> => {
+export const ensureExpiry = async ({ collection, field, seconds }: Expiry): Promise<boolean> => {
   try {
     await collection.createIndex({ [field]: 1 }, { name: INDEX, expireAfterSeconds: seconds })
   } catch (error) {

@@ -13,7 +13,7 @@ const handleForged = async (headers: Record<string, unknown>) => {
   const unplanned = () => Promise.reject(new Error('nothing is stored of a message that nobody signed'))
   const context: HandlingContext = {
     messageKeys: () => new Map(),
-    idempotency: { stored: unplanned, markStored: unplanned },
+    idempotency: { claim: unplanned, markStored: unplanned },
     publisher: {
       publish: async (publication) => {
         published.push(publication)
