@@ -9,6 +9,7 @@ export type Config = {
   LOG_LEVEL: string
   METRICS_PORT: number
   LEASE_NAME: string
+  CLUSTER_DOMAIN: string
 }
 
 /** An empty list of namespaces means all of them, so it has no other default. */
@@ -24,4 +25,5 @@ export const readConfig = (env: Record<string, string | undefined>): Config =>
     LOG_LEVEL: text('info'),
     METRICS_PORT: integer(1, 65_535, 9464),
     LEASE_NAME: text('xray-operator'),
+    CLUSTER_DOMAIN: text('cluster.local'),
   })

@@ -8,6 +8,7 @@ import type { Logger } from '#runtime/log.ts'
 import { closeServer, serveProbes } from '#runtime/probe.ts'
 import type { Ending } from '#runtime/shut-down.ts'
 import { followCluster } from './cluster/caches.ts'
+import { askOpenLetters } from './cluster/dead-letters.ts'
 import { createDepths } from './cluster/depths.ts'
 import { createSecrets } from './cluster/secrets.ts'
 import type { Config } from './config.ts'
@@ -39,6 +40,7 @@ export const startOperator =
       applier: createApplier(client, MANAGER),
       secrets: createSecrets(client),
       depths: createDepths(),
+      askOpenLetters: (pipeline) => askOpenLetters(pipeline, config.CLUSTER_DOMAIN),
       memories: createMemories(),
       record: createRecorder(client, 'xrayiot.dev/operator', config.POD_NAME, failed),
       release: { image: config.PIPELINE_IMAGE, imagePullPolicy: config.PIPELINE_IMAGE_PULL_POLICY },

@@ -7,12 +7,24 @@ import type { Memory, Sample } from './decide/scaling.ts'
 
 const SAMPLES_MS = 60_000
 const TOPOLOGY_MS = 30_000
+const ARCHIVE_MS = 15_000
+
+export type ObserveContext = {
+  secrets: Secrets
+  depths: Depths
+  memories: Memories
+  /** Open dead letters in a pipeline's store, or undefined when its API does not say. */
+  askOpenLetters: (pipeline: { name: string; namespace?: string }) => Promise<number | undefined>
+  now: () => number
+}
 
 /** What is kept of a pipeline between two reconciles; lost with the process, and learnt again. */
 export type PipelineMemory = {
   samples: Sample[]
   scaling: Memory
   topology: { generation: number; atMs: number; problem: string | undefined }
+  /** Open dead letters in the store. */
+  archive: { atMs: number; open: number | undefined }
 }
 
 export type Memories = { of: (pipeline: Pipeline) => PipelineMemory; forget: (uid: string) => void }
@@ -26,6 +38,7 @@ export const createMemories = (): Memories => {
         samples: [],
         scaling: { wanted: [] },
         topology: { generation: -1, atMs: 0, problem: undefined },
+        archive: { atMs: 0, open: undefined },
       }
       memories.set(uid, memory)
       return memory
@@ -42,6 +55,24 @@ export type BrokerSeen = {
   depths: { backlog?: number; deadLetters?: number }
 }
 
+/**
+ * Dead letters in all: those that still stand in their queue, and those archived from it that are open. Asked four
+ * times a minute at most; when the API does not say, only the queue is counted.
+ */
+const countDeadLetters = async (
+  { askOpenLetters, now }: Pick<ObserveContext, 'askOpenLetters' | 'now'>,
+  pipeline: Pipeline,
+  memory: PipelineMemory,
+  queues: QueueLook[],
+): Promise<{ deadLetters?: number }> => {
+  if (now() - memory.archive.atMs > ARCHIVE_MS)
+    memory.archive = { atMs: now(), open: await askOpenLetters(pipeline.metadata) }
+  if (queues.length === 0) return {}
+  return {
+    deadLetters: queues.reduce((sum, { ready, unacked }) => sum + ready + unacked, memory.archive.open ?? 0),
+  }
+}
+
 /** What a transport's error says, without ports and addresses that change from one try to the next. */
 const messageOf = (error: Error): string =>
   error.cause instanceof Error
@@ -53,7 +84,7 @@ const messageOf = (error: Error): string =>
  * at the queues. A broker that cannot be asked is a finding, no failure.
  */
 export const observeBroker = async (
-  context: { secrets: Secrets; depths: Depths; memories: Memories; now: () => number },
+  context: ObserveContext,
   pipeline: Pipeline,
   topology: Topology,
   names: TopologyNames,
@@ -83,12 +114,12 @@ export const observeBroker = async (
     ])
     const looks = all.filter(({ name }) => wanted.has(name))
     const main = looks.find(({ name }) => name === names.queue)
-    const dead = looks.find(({ name }) => name === names.deadLetterQueue)
+    const dead = looks.filter(({ name }) => name === names.deadLetterQueue || name === names.parkedQueue)
     if (main !== undefined && main.atMs !== memory.samples.at(-1)?.atMs)
       memory.samples = [...memory.samples.filter(({ atMs }) => atMs > main.atMs - SAMPLES_MS), main]
     const depths = {
       ...(main !== undefined && { backlog: main.ready + main.unacked }),
-      ...(dead !== undefined && { deadLetters: dead.ready + dead.unacked }),
+      ...(await countDeadLetters(context, pipeline, memory, dead)),
     }
     return { ...nothing, topologyProblem: memory.topology.problem, looks, depths }
   } catch (error) {

@@ -6,29 +6,23 @@ import type { Recorder } from '#kit/events.ts'
 import { keyOf, objectPath } from '#kit/resource.ts'
 import type { Done } from '#kit/work-queue.ts'
 import { type Caches, PIPELINES } from './cluster/caches.ts'
-import type { Depths } from './cluster/depths.ts'
-import type { Secrets } from './cluster/secrets.ts'
 import { childrenOf, orphansAmong } from './decide/children.ts'
 import type { Release } from './decide/deployment.ts'
 import { COMPONENTS, type Component, FINALIZER, type Pipeline, queueHolder } from './decide/pipeline.ts'
 import { type ChildKind, RESOURCES } from './decide/resources.ts'
 import { decideScaling } from './decide/scaling.ts'
 import { finalize } from './finalize.ts'
-import { type Memories, observeBroker } from './observe.ts'
+import { type ObserveContext, observeBroker } from './observe.ts'
 import { componentOf, isSameStatus, statusOf } from './status.ts'
 
-export type Context = {
+export type Context = ObserveContext & {
   client: Client
   applier: Applier
   caches: Caches
-  secrets: Secrets
-  depths: Depths
-  memories: Memories
   record: Recorder
   release: Release
   /** The leader tells the depth of every queue; nobody else does. */
   measured: (pipeline: Pipeline, queue: string, ready: number, unacked: number) => void
-  now: () => number
 }
 
 const KINDS = Object.keys(RESOURCES) as ChildKind[]

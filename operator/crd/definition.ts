@@ -43,7 +43,7 @@ const status: Schema = object('What the pipeline is.', {
   replicas: count('The signals pods that run.'),
   selector: text('The labels of the signals pods.', { maxLength: 1024 }),
   backlog: count('Messages in the queue, unacknowledged ones included.'),
-  deadLetters: count('Messages in the dead-letter queue.'),
+  deadLetters: count('Dead letters: in their queues, and archived and open.'),
   scaling: object('The last decision on the number of signals pods.', {
     desired: count('The number that was decided.'),
     reason: text('One word that says why.'),

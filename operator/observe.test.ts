@@ -1,0 +1,64 @@
+import { expect, it } from 'vitest'
+import { DEFAULTS, topologySpecOf } from '#contract/pipeline.ts'
+import { topologyNames, toTopology } from '#contract/topology.ts'
+import type { Pipeline } from './decide/pipeline.ts'
+import { createMemories, type ObserveContext, observeBroker } from './observe.ts'
+
+const pipeline = {
+  apiVersion: 'xrayiot.dev/v1alpha1',
+  kind: 'XRayPipeline',
+  metadata: { name: 'leipzig', namespace: 'xray', uid: 'u1', generation: 1 },
+  spec: DEFAULTS,
+} as Pipeline
+const look = (name: string, ready: number, unacked = 0) => ({ name, atMs: 1, ready, unacked, published: 0, acked: 0 })
+
+/** A broker with these queues, and an API that gives the next answer each time it is asked. */
+const world = (queues: ReturnType<typeof look>[], answers: (number | undefined)[]) => {
+  let nowMs = 100_000
+  let asked = 0
+  const context: ObserveContext = {
+    secrets: {
+      broker: async () => ({ managementUri: '', username: '', password: '', vhost: '/' }),
+      ensureKeys: async () => undefined,
+    },
+    depths: { look: async () => queues },
+    memories: createMemories(),
+    askOpenLetters: async () => answers[asked++],
+    now: () => nowMs,
+  }
+  const spec = topologySpecOf(DEFAULTS)
+  return {
+    asked: () => asked,
+    pass: (ms: number) => {
+      nowMs += ms
+    },
+    deadLetters: async () =>
+      (await observeBroker(context, pipeline, toTopology(spec), topologyNames(spec), false)).depths.deadLetters,
+  }
+}
+
+it('dead letters are those in their queues and those archived', async () => {
+  const { deadLetters } = world([look('iot.dlx', 2, 1), look('iot.dlx.parked', 4)], [10])
+  expect(await deadLetters()).toBe(17)
+})
+
+it('the API is asked four times a minute at most, and what it said stays until then', async () => {
+  const { deadLetters, asked, pass } = world([look('iot.dlx', 0)], [10, 11])
+  const seen = []
+  for (let second = 0; second < 17; second++) {
+    seen.push(await deadLetters())
+    pass(1_000)
+  }
+  expect(new Set(seen.slice(0, 16))).toEqual(new Set([10]))
+  expect([seen.at(-1), asked()]).toEqual([11, 2])
+})
+
+it('only the queues are counted while the API does not say', async () => {
+  const { deadLetters } = world([look('iot.dlx', 2)], [undefined])
+  expect(await deadLetters()).toBe(2)
+})
+
+it('the number is unknown while the broker does not tell the queue', async () => {
+  const { deadLetters } = world([], [10])
+  expect(await deadLetters()).toBeUndefined()
+})
