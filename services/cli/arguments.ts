@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs from 'yargs'
 import { doctor, get, keygen, list, type Output, raw, send, status, viewConfig, type World } from './commands.ts'
+import { deadLettersCommands } from './dead-letters-commands.ts'
 import { EXIT, Failure } from './failure.ts'
 import { duration, positive, whole } from './numbers.ts'
 import type { SettingName } from './settings.ts'
@@ -135,6 +136,7 @@ export const runCommandLine = async (argv: string[], open: Run): Promise<number>
         )
         .demandCommand(1, 'expected list, get or raw'),
     )
+    .command('dlq', 'dead letters: what could not be stored', (y) => deadLettersCommands(y, act))
     .command('devices', 'devices and their keys', (y) =>
       y
         .command(

@@ -8,6 +8,7 @@ import { EXIT, exitOf, Failure } from './failure.ts'
 import { askApi, problemText } from './http.ts'
 import { type SettingName, type Settings, shownSetting } from './settings.ts'
 import { toTable } from './table.ts'
+import type { Terminal } from './terminal.ts'
 
 /** What commands do to the outside: data to `out`, everything else to `tell`. */
 export type World = {
@@ -19,15 +20,18 @@ export type World = {
   input: Readable
   now: () => number
   nonce: () => string
-  delay: (ms: number) => Promise<void>
+  delay: (ms: number, signal?: AbortSignal) => Promise<void>
   nodeVersion: string
+  terminal: Terminal
+  /** Aborts when the user interrupts. */
+  signal: AbortSignal
 }
 
 export type Output = 'table' | 'json'
 
 const json = (value: unknown): string => JSON.stringify(value, null, 2)
 
-const tokenOf = async ({ settings, cluster }: World): Promise<string> =>
+export const tokenOf = async ({ settings, cluster }: World): Promise<string> =>
   settings.token.value || cluster().key('api-admin-token')
 
 const ask = async (world: World, path: string): Promise<Response> =>

@@ -7,6 +7,8 @@ export const EXIT = {
   notFound: 4,
   denied: 5,
   unreachable: 6,
+  /** It needs a yes that nobody could give, or gave. */
+  refused: 8,
   timeout: 124,
   interrupted: 130,
 } as const

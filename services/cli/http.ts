@@ -22,8 +22,17 @@ export const problemText = (status: number, problem: Partial<Problem>): string =
   ].join('\n')
 
 /** Asks the API with its token. @throws Failure with the problem's text */
-export const askApi = async (base: string, path: string, token: string): Promise<Response> => {
-  const response = await call(new URL(path, base).href, { headers: { authorization: `Bearer ${token}` } })
+export const askApi = async (
+  base: string,
+  path: string,
+  token: string,
+  init: { method?: string; body?: string } = {},
+): Promise<Response> => {
+  const headers = {
+    authorization: `Bearer ${token}`,
+    ...(init.body !== undefined && { 'content-type': 'application/json' }),
+  }
+  const response = await call(new URL(path, base).href, { ...init, headers })
   if (response.ok) return response
   const problem = (await response.json().catch(() => ({}))) as Partial<Problem>
   throw new Failure(exitOf(response.status), `the API answered ${problemText(response.status, problem)}`)

@@ -7,6 +7,7 @@ import { runCommandLine } from './arguments.ts'
 import { type Cluster, openCluster } from './cluster.ts'
 import { EXIT, Failure } from './failure.ts'
 import { findSettings } from './settings.ts'
+import { openTerminal } from './terminal.ts'
 
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
@@ -38,6 +39,7 @@ try {
         delay(ms, undefined, signal === undefined ? {} : { signal }).catch(() => undefined),
       signal: interrupted.signal,
       nodeVersion: process.version,
+      terminal: openTerminal(process.stdin, process.stderr),
     }
   })
 } catch (error) {
