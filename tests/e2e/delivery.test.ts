@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { eventually, kubectl, openBroker, openDatabase, read } from './cluster.ts'
+import { archivedLetters } from './dead-letters.ts'
 import { openDevice, recording } from './device.ts'
 import { apply, conditionHolds, manifest, remove } from './pipeline.ts'
 
@@ -58,6 +59,7 @@ const expectExactlyOnce = async (ids: string[]): Promise<void> => {
   expect(await store.db.collection('raw_payloads.files').countDocuments()).toBe(total)
   expect(await store.db.collection('raw_payloads.chunks').countDocuments()).toBe(total)
   expect(await broker.depth(`${NAME}.dlx`)).toBe(0)
+  expect(await archivedLetters(store.db)).toEqual([])
   expect(await broker.depth('e2e-delivery.unrouted')).toBe(0)
 }
 
