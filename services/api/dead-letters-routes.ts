@@ -54,6 +54,7 @@ const REFUSED: Record<Exclude<Replay, 'replayed'>, () => Refusal> = {
   nacked: () => later('the broker refused it: is its queue full?'),
   timeout: () => later('the broker did not confirm it in time'),
   unavailable: () => later('the broker cannot be reached, or takes nothing now'),
+  unpublishable: () => new Refusal('not_whole', { detail: 'its headers are more than a message can carry' }),
 }
 
 const later = (detail: string): Refusal => new Refusal('unavailable', { detail }, { 'retry-after': '2' })

@@ -19,10 +19,13 @@ export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number]
 
 const MAX_DETAIL_BYTES = 1024
 
-/** What the broker adds when it dead-letters: stripped on every republish, or it would take the copy for a cycle. */
-const BROKER_HEADER = /^x-(death|first-death-|last-death-)/
+/**
+ * What the broker adds when it dead-letters, or it would take a copy for a cycle, and what it routes by, or a copy would
+ * go to further queues: stripped on every republish.
+ */
+const BROKER_HEADER = /^(x-(death|first-death-|last-death-)|B?CC$)/
 
-/** A message's headers without those that the broker added. */
+/** A message's headers without those that the broker acts on. */
 export const withoutBrokerHeaders = (headers: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !BROKER_HEADER.test(name)))
 
@@ -69,8 +72,8 @@ export const deadLetterAddress = (
     ? { exchange: '', routingKey: names.parkedQueue }
     : { exchange: names.deadLetterExchange, routingKey: deadLetterKey(reason) }
 
-/** Why a message was dead-lettered, and routing by CC and BCC, which would send a replay to further queues. */
-const SPENT_HEADER = /^(x-dlq-|x-delivery-count$|x-acquired-count$|CC$|BCC$)/
+/** Why a message was dead-lettered, and how often it was delivered. */
+const SPENT_HEADER = /^(x-dlq-|x-delivery-count$|x-acquired-count$)/
 
 /**
  * The headers of a replay: the message's own, as before its first failure, and which dead letter it was.

@@ -1,4 +1,4 @@
-import type { ConfirmChannel, ConsumeMessage } from 'amqplib'
+import type { ConsumeMessage } from 'amqplib'
 import { describe, expect, it } from 'vitest'
 import { readEnvelope } from '#contract/envelope-text.ts'
 import type { Delivery } from '#runtime/consumer.ts'
@@ -18,11 +18,7 @@ const scripted = ({ awayFor = 0, refusesAll = false } = {}) => {
       fields: { exchange: 'iot.dlx', routingKey: 'dead.x' },
       properties: { messageId, headers: { 'x-dlq-reason': 'schema_invalid' }, ...change },
     } as unknown as ConsumeMessage,
-    channel: {
-      ack: () => log.push(`ack ${messageId}`),
-      nack: () => log.push(`requeue ${messageId}`),
-      reject: () => log.push(`blame ${messageId}`),
-    } as unknown as ConfirmChannel,
+    acker: { settle: (_, how) => void log.push(`${how} ${messageId}`) },
   })
   const context = {
     parkedQueue: 'iot.dlx.parked',

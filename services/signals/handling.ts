@@ -85,6 +85,12 @@ const publicationFor = (
   return { as: 'dead_lettered', publication: copyOf(delivery, to, { headers: dead }) }
 }
 
+/** The dead letter of a message whose own headers leave no room in a frame for ours: it goes without its own. */
+const bareDeadLetter = (context: HandlingContext, delivery: Delivery, failure: Failure): Publication =>
+  copyOf(delivery, deadLetterAddress(context.names, {}, failure.reason), {
+    headers: deadLetterHeaders({}, { ...failure, failedAtMs: context.now() }),
+  })
+
 /** The one place where a message is acknowledged: after it is stored, or after its copy is confirmed elsewhere. */
 const conclude = async (context: HandlingContext, delivery: Delivery, verdict: Verdict): Promise<void> => {
   if (verdict.kind === 'stored' || verdict.kind === 'duplicate') {
@@ -93,9 +99,14 @@ const conclude = async (context: HandlingContext, delivery: Delivery, verdict: V
     return
   }
   const { as, publication } = publicationFor(context, delivery, verdict)
-  if ((await context.publisher.publish(publication)) === 'confirmed') {
+  let [ended, outcome] = [as, await context.publisher.publish(publication)]
+  if (outcome === 'unpublishable') {
+    ended = 'dead_lettered'
+    outcome = await context.publisher.publish(bareDeadLetter(context, delivery, verdict))
+  }
+  if (outcome === 'confirmed') {
     settle(delivery, 'ack')
-    context.ended(as, verdict.reason, receivedAtOf(delivery))
+    context.ended(ended, verdict.reason, receivedAtOf(delivery))
     return
   }
   await context.pause()

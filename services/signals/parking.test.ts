@@ -1,4 +1,4 @@
-import type { ConfirmChannel, ConsumeMessage } from 'amqplib'
+import type { ConsumeMessage } from 'amqplib'
 import { expect, it } from 'vitest'
 import { topologyNames } from '#contract/topology.ts'
 import type { Publication } from '#runtime/publisher.ts'
@@ -17,6 +17,7 @@ const handleForged = async (headers: Record<string, unknown>) => {
     publisher: {
       publish: async (publication) => {
         published.push(publication)
+        if (publication.properties.headers?.['x-filler'] === 'unpublishable') return 'unpublishable'
         return acked === 0 ? 'confirmed' : 'nacked'
       },
       inFlight: () => 0,
@@ -33,8 +34,8 @@ const handleForged = async (headers: Record<string, unknown>) => {
     outage: unplanned,
   }
   const message = { content: Buffer.from('{}'), properties: { messageId: 'm', headers } } as unknown as ConsumeMessage
-  const channel = { ack: () => acked++ } as unknown as ConfirmChannel
-  await handleBatch(context, [{ message, channel }])
+  const acker = { settle: () => acked++ }
+  await handleBatch(context, [{ message, acker }])
   return { acked, published }
 }
 
@@ -55,3 +56,18 @@ it('a replay that fails again is parked, with what it failed of', async () =>
       },
     ],
   }))
+
+it('a message whose headers leave no room for ours goes to the dead letters without its own', async () => {
+  const published = await handleForged({ 'x-filler': 'unpublishable' })
+  expect(published).toMatchObject({ acked: 1, published: [{}, { exchange: 'x.dlx' }] })
+  expect(published.published[1]?.properties.headers).toEqual({
+    'x-dlq-reason': 'auth_bad_signature',
+    'x-dlq-detail': expect.any(String),
+    'x-first-failed-at': 7,
+  })
+})
+
+it.each(['CC', 'BCC', 'x-death'])('a copy carries no %s, by which the broker would act on it', async (name) => {
+  const { published } = await handleForged({ [name]: ['x.raw.q'] })
+  expect(Object.keys(published[0]?.properties.headers ?? {})).not.toContain(name)
+})
