@@ -3,10 +3,10 @@ import { defineConfig } from 'vitest/config'
 const SYSTEM_TEST_MS = 180_000
 
 /** One project for each kind of test: `vitest run --project unit`. */
-const system = (name: string) => ({
+const system = (name: string, files = '**/*.test.ts') => ({
   test: {
     name,
-    include: [`tests/${name}/**/*.test.ts`],
+    include: [`tests/${name}/${files}`],
     testTimeout: SYSTEM_TEST_MS,
     hookTimeout: SYSTEM_TEST_MS,
     // They share one cluster: a test that kills pods must not disturb another that counts messages.
@@ -25,12 +25,15 @@ export default defineConfig({
             'operator/**/*.test.ts',
             'k8s/**/*.test.ts',
             'tests/architecture/*.test.ts',
+            'tests/faults/oracle.test.ts',
+            'tests/faults/sabotage.test.ts',
           ],
         },
       },
       system('integration'),
       system('charts'),
       system('e2e'),
+      system('faults', 'faults.test.ts'),
     ],
   },
 })

@@ -49,6 +49,7 @@ const STAGES: Record<string, () => Count> = {
   integration: tests('integration'),
   charts: tests('charts'),
   e2e: tests('e2e'),
+  faults: tests('faults'),
 }
 
 const wanted = process.argv.slice(2)

@@ -1,0 +1,16 @@
+import { describe, expect, it } from 'vitest'
+import { CONTROLS, type Edit, KILL_POINTS, toNodeOptions } from './sabotage.ts'
+
+const all: [string, readonly Edit[]][] = [
+  ...Object.entries(CONTROLS).map(([name, { edits }]): [string, readonly Edit[]] => [name, edits]),
+  ...Object.entries(KILL_POINTS),
+]
+
+describe('the sources are still as the sabotage expects them', () => {
+  it.each(all)('%s', (_, edits) => expect(toNodeOptions(edits, 1)).toMatch(/^--import=data:text\/javascript,/))
+})
+
+it('an edit of a text that is not there is refused', () =>
+  expect(() => toNodeOptions([{ file: 'services/producer/ingest.ts', from: 'no such text', to: '' }], 1)).toThrow(
+    'expected "no such text" once in services/producer/ingest.ts, found it 0 times',
+  ))

@@ -1,0 +1,192 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CHECKOUT } from '../../k8s/local/paths.ts'
+
+/** One exact piece of a module's source and what stands in its place in a process that is sabotaged. */
+export type Edit = { file: string; from: string; to: string }
+
+/** A defect by name: what it breaks, and how. */
+export type Sabotage = { what: string; edits: Edit[] }
+
+const HANDLING = 'services/signals/handling.ts'
+const INSPECTION = 'services/signals/inspection.ts'
+const STORING = 'services/signals/storing.ts'
+const STORE = 'services/runtime/signal-store.ts'
+const PUBLISHER = 'services/runtime/publisher.ts'
+const AMQP = 'services/runtime/amqp.ts'
+const INGEST = 'services/producer/ingest.ts'
+
+/** The negative controls: defects that a fault must catch, or it proves nothing. The product knows nothing of them. */
+export const CONTROLS = {
+  'ack-before-write': {
+    what: 'signals acknowledges a message before it is stored or moved',
+    edits: [
+      {
+        file: HANDLING,
+        from: "import { type Delivery, settle } from '#runtime/consumer.ts'",
+        to: "import { type Delivery, settle as settleNow } from '#runtime/consumer.ts'\nconst settle = () => undefined",
+      },
+      {
+        file: HANDLING,
+        from: '  const keys = context.messageKeys()\n',
+        to: "  const keys = context.messageKeys()\n  for (const delivery of deliveries) settleNow(delivery, 'ack')\n",
+      },
+    ],
+  },
+  'redis-before-write': {
+    what: 'signals tells Redis that a message is stored before it is',
+    edits: [
+      {
+        file: HANDLING,
+        from: '  const stored = await storeAll(\n',
+        to: '  await context.idempotency.markStored(named)\n  const stored = await storeAll(\n',
+      },
+    ],
+  },
+  'accept-before-confirm': {
+    what: 'the producer answers 202 before the broker has confirmed',
+    edits: [
+      {
+        file: INGEST,
+        from: 'const outcome = await context.publisher.publish({',
+        to: "const outcome = 'confirmed'\n  void context.publisher.publish({",
+      },
+    ],
+  },
+  'nonce-before-confirm': {
+    what: 'the producer remembers a nonce before the broker has confirmed its message',
+    edits: [
+      {
+        file: INGEST,
+        from: '  const signing = signingKey(keys)\n',
+        to: '  await context.nonces.write(deviceId, nonce, { messageId, sha256Hex: bodySha256Hex })\n  const signing = signingKey(keys)\n',
+      },
+    ],
+  },
+  'no-mandatory': {
+    what: 'messages are published without mandatory, so that the broker drops what it cannot route',
+    edits: [{ file: PUBLISHER, from: 'mandatory: true', to: 'mandatory: false' }],
+  },
+  'random-ids': {
+    what: 'a stored signal gets a random id instead of the one that its message fixes',
+    edits: [
+      {
+        file: INSPECTION,
+        from: 'idHex: objectIdHexFor(timestamp, message.messageId)',
+        to: 'idHex: objectIdHexFor(timestamp, message.messageId + Math.random())',
+      },
+    ],
+  },
+  'outage-spends-attempts': {
+    what: 'a store that is away counts as the fault of the messages',
+    edits: [{ file: STORING, from: 'if (!(await context.alive())) {', to: 'if (false) {' }],
+  },
+  'no-reconnect': {
+    what: 'a connection that is lost is not made again',
+    edits: [{ file: AMQP, from: 'while (!closing.signal.aborted) {', to: 'for (let once = 0; once < 1; once++) {' }],
+  },
+} as const satisfies Record<string, Sabotage>
+
+export type ControlName = keyof typeof CONTROLS
+
+const kill = 'globalThis.killHere()'
+
+const afterPublish = (then: string): Edit[] => [
+  {
+    file: INGEST,
+    from: 'const outcome = await context.publisher.publish({',
+    to: 'const publishing = context.publisher.publish({',
+  },
+  {
+    file: INGEST,
+    from: '  context.published(outcome)\n',
+    to: `  ${then}\n  const outcome = await publishing\n  context.published(outcome)\n`,
+  },
+]
+
+/** Where a process ends by SIGKILL, once it has come there often enough. */
+export const KILL_POINTS = {
+  'signals asked Redis': [
+    {
+      file: HANDLING,
+      from: '  const unknown = sound.filter(',
+      to: `  ${kill}\n  const unknown = sound.filter(`,
+    },
+  ],
+  'signals wrote the chunks': [
+    {
+      file: STORE,
+      from: 'insertNew(store.chunks, chunks),',
+      to: `insertNew(store.chunks, chunks).then((known) => (${kill}, known)),`,
+    },
+  ],
+  'signals wrote the files': [
+    {
+      file: STORE,
+      from: '  const conflicts = await conflictsAmong(',
+      to: `  ${kill}\n  const conflicts = await conflictsAmong(`,
+    },
+  ],
+  'signals wrote the signals': [
+    {
+      file: STORE,
+      from: '  const duplicates = new Set([...knownSignals]',
+      to: `  ${kill}\n  const duplicates = new Set([...knownSignals]`,
+    },
+  ],
+  'signals was about to ack': [
+    {
+      file: HANDLING,
+      from: "  if (verdict.kind === 'stored' || verdict.kind === 'duplicate') {\n",
+      to: `  if (verdict.kind === 'stored' || verdict.kind === 'duplicate') {\n    ${kill}\n`,
+    },
+  ],
+  'signals published a retry': [
+    {
+      file: HANDLING,
+      from: "  if ((await context.publisher.publish(publication)) === 'confirmed') {\n",
+      to: `  if ((await context.publisher.publish(publication)) === 'confirmed') {\n    ${kill}\n`,
+    },
+  ],
+  'the producer published': afterPublish(kill),
+  'the producer sent': afterPublish(`setImmediate(() => setImmediate(() => ${kill}))`),
+  'the producer got the confirm': [
+    { file: INGEST, from: '  context.published(outcome)\n', to: `  ${kill}\n  context.published(outcome)\n` },
+  ],
+} as const satisfies Record<string, readonly Edit[]>
+
+export type KillPoint = keyof typeof KILL_POINTS
+
+/** @throws Error when the text does not stand in the file exactly once: then the edit must follow the source */
+const assertApplies = ({ file, from }: Edit): void => {
+  const count = readFileSync(join(CHECKOUT, file), 'utf8').split(from).length - 1
+  if (count !== 1) throw new Error(`expected ${JSON.stringify(from)} once in ${file}, found it ${count} times`)
+}
+
+/**
+ * NODE_OPTIONS that make a process load edited sources: a data URL, because it must also reach a process in a pod.
+ * @param killAt how often a kill point is reached before it kills
+ * @throws Error when an edit does not apply to the checkout
+ */
+export const toNodeOptions = (edits: readonly Edit[], killAt: number): string => {
+  for (const edit of edits) assertApplies(edit)
+  const module = `
+import { registerHooks } from 'node:module'
+const edits = ${JSON.stringify(edits)}
+let left = ${killAt}
+globalThis.killHere = () => { if (--left === 0) process.kill(process.pid, 'SIGKILL') }
+registerHooks({
+  load: (url, context, next) => {
+    const loaded = next(url, context)
+    const own = edits.filter(({ file }) => url.endsWith('/' + file))
+    if (own.length === 0) return loaded
+    let source = loaded.source.toString()
+    for (const { from, to } of own) {
+      if (source.split(from).length !== 2) throw new Error('an edit does not apply to ' + url)
+      source = source.replace(from, () => to)
+    }
+    return { ...loaded, source }
+  },
+})`
+  return `--import=data:text/javascript,${encodeURIComponent(module)}`
+}

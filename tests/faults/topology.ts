@@ -1,0 +1,21 @@
+import type { ChannelModel } from 'amqplib'
+import type { Topology } from '#contract/topology.ts'
+
+/** Declares a pipeline's topology as the operator does. */
+export const declare = async (broker: ChannelModel, topology: Topology): Promise<void> => {
+  const channel = await broker.createChannel()
+  for (const { name, type, arguments: args } of topology.exchanges)
+    await channel.assertExchange(name, type, { durable: true, arguments: args })
+  for (const { name, arguments: args } of topology.queues)
+    await channel.assertQueue(name, { durable: true, arguments: args })
+  for (const { queue, exchange, routingKey } of topology.bindings) await channel.bindQueue(queue, exchange, routingKey)
+  await channel.close()
+}
+
+/** Removes a topology, whatever of it is there. */
+export const undeclare = async (broker: ChannelModel, topology: Topology): Promise<void> => {
+  const channel = await broker.createChannel()
+  for (const { name } of topology.queues) await channel.deleteQueue(name)
+  for (const { name } of topology.exchanges) await channel.deleteExchange(name)
+  await channel.close()
+}
