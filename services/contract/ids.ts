@@ -18,8 +18,11 @@ export const messageIdFor = (deviceId: string, nonce: string, bodySha256Hex: str
  * the recording's second (uint32, big endian) and the first 8 bytes of SHA-256(messageId as ASCII).
  * It grows with time, so inserts stay at the right edge of the `_id` index, and it needs no second unique index.
  * @param timestampMs ms since the epoch, below 2^32 seconds
+ * @throws RangeError when it is not: past the year 2106 no id can be made of it
  */
-export const objectIdHexFor = (timestampMs: number, messageId: string): string =>
-  Math.floor(timestampMs / 1000)
-    .toString(16)
-    .padStart(8, '0') + sha256Hex(messageId).slice(0, 16)
+export const objectIdHexFor = (timestampMs: number, messageId: string): string => {
+  const seconds = Math.floor(timestampMs / 1000)
+  if (!(seconds >= 0 && seconds < 2 ** 32))
+    throw new RangeError(`timestamp: expected seconds below 2^32, got ${seconds}`)
+  return seconds.toString(16).padStart(8, '0') + sha256Hex(messageId).slice(0, 16)
+}

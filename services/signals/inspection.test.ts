@@ -6,15 +6,18 @@ import { inspect } from './inspection.ts'
 
 const KEYS = new Map([['p1', Buffer.alloc(32, 1)]])
 const DEVICE = '66bb584d4ae73e488c30a072'
+/** A time that no id can hold: its seconds need more than 32 bits. */
+const IN_2264_MS = 9_300_000_000_000
+const LATE_BODY = `{"deviceId":"${DEVICE}","timestamp":${IN_2264_MS},"data":[[762,[51.3,12.3,1.2]]]}`
 const BODY = `{"deviceId":"${DEVICE}","timestamp":1735683480000,"data":[[762,[51.3,12.3,1.2]]]}`
 
 /** A message that a producer would have published, and what is changed after it was signed. */
-const published = (body: string, change: Partial<Message> = {}, kid = 'p1') => {
+const published = (body: string, change: Partial<Message> = {}, kid = 'p1', receivedAtMs = 1735683481123) => {
   const signed = {
     kid,
     deviceId: DEVICE,
     messageId: 'a'.repeat(32),
-    receivedAtMs: 1735683481123,
+    receivedAtMs,
     contentType: 'application/json',
     sha256Hex: sha256Hex(body),
   }
@@ -57,6 +60,13 @@ describe('a message', () => {
       BODY.replace(DEVICE, 'f'.repeat(24)),
       'dead',
       'schema_invalid',
+    ],
+    [
+      'signed, of a time that no id can hold,',
+      published(LATE_BODY, {}, 'p1', IN_2264_MS),
+      LATE_BODY,
+      'dead',
+      'transform_failed',
     ],
   ])('%s is refused', (_, properties, body, kind, reason) =>
     expect(inspect(properties, Buffer.from(body), KEYS)).toMatchObject({ kind, reason }),

@@ -1,10 +1,11 @@
 import type { DeadLetterReason } from '#contract/dead-letter.ts'
 import { sha256Hex } from '#contract/digest.ts'
 import { objectIdHexFor } from '#contract/ids.ts'
-import { type ReceivedProperties, readMessage } from '#contract/message.ts'
+import { type Message, type ReceivedProperties, readMessage } from '#contract/message.ts'
 import { verifiesMessage } from '#contract/message-signature.ts'
 import { MAX_BODY_BYTES } from '#contract/recording.ts'
 import { readSummary } from '#contract/recording-body.ts'
+import type { Summary } from '#contract/signal.ts'
 import type { Entry } from '#runtime/signal-store.ts'
 
 /** Why a message cannot be stored now (`retry`) or ever (`dead`). */
@@ -14,6 +15,17 @@ export type Failure = { kind: 'retry' | 'dead'; reason: DeadLetterReason; detail
 export type Inspection = { kind: 'sound'; entry: Entry } | Failure
 
 const dead = (reason: DeadLetterReason, detail: string): Failure => ({ kind: 'dead', reason, detail })
+
+/** @throws RangeError when no id can be made of the recording's time: it is past the year 2106 */
+const toEntry = (message: Message, body: Buffer, summary: Summary): Entry => ({
+  idHex: objectIdHexFor(summary.timestamp, message.messageId),
+  messageId: message.messageId,
+  contentType: message.contentType,
+  sha256Hex: message.sha256Hex,
+  receivedAtMs: message.receivedAtMs,
+  body,
+  summary,
+})
 
 /**
  * Verifies and reads one message: signature before content, and all of it before Redis or the store is asked.
@@ -33,18 +45,12 @@ export const inspect = (received: ReceivedProperties, body: Buffer, messageKeys:
   // The time of receipt, not now: whether a timestamp lies in the future must not depend on how long a message waited.
   const recording = readSummary(body, message.receivedAtMs)
   if (!recording.ok) return dead('schema_invalid', `${recording.fault.pointer || '/'}: ${recording.fault.detail}`)
-  const { deviceId, timestamp } = recording.summary
-  if (deviceId !== message.deviceId) return dead('schema_invalid', '/deviceId: another device than x-device-id')
-  return {
-    kind: 'sound',
-    entry: {
-      idHex: objectIdHexFor(timestamp, message.messageId),
-      messageId: message.messageId,
-      contentType: message.contentType,
-      sha256Hex: message.sha256Hex,
-      receivedAtMs: message.receivedAtMs,
-      body,
-      summary: recording.summary,
-    },
+  if (recording.summary.deviceId !== message.deviceId)
+    return dead('schema_invalid', '/deviceId: another device than x-device-id')
+  try {
+    return { kind: 'sound', entry: toEntry(message, body, recording.summary) }
+  } catch (error) {
+    // A defect that one message brings to light must not hold up the others of its batch, nor be tried for ever.
+    return dead('transform_failed', (error as Error).message)
   }
 }
