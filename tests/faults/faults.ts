@@ -1,5 +1,11 @@
+import { ALARMS } from './alarms.ts'
+import { BROKER } from './broker.ts'
+import { CACHE } from './cache.ts'
 import type { Fault } from './fault.ts'
 import { KILLS } from './kills.ts'
+import { MESSAGES } from './messages.ts'
+import { REQUESTS } from './requests.ts'
+import { STORE } from './store.ts'
 
 /** Every fault of the data plane, in the order of guarantees.md 2. */
-export const FAULTS: Fault[] = [...KILLS]
+export const FAULTS: Fault[] = [...KILLS, ...ALARMS, ...BROKER, ...STORE, ...CACHE, ...MESSAGES, ...REQUESTS]

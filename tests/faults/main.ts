@@ -1,4 +1,4 @@
-import { isCaught, runControl, runFault } from './fault.ts'
+import { type Fault, isCaught, runControl, runFault } from './fault.ts'
 import { FAULTS } from './faults.ts'
 import { print } from './oracle.ts'
 
@@ -10,19 +10,28 @@ if (unknown.length > 0) {
   console.error(`expected names of\n  ${FAULTS.map(({ name }) => name).join('\n  ')}\ngot ${unknown.join(', ')}`)
   process.exit(2)
 }
+
+const passes = async (fault: Fault): Promise<boolean> => {
+  try {
+    const sheet = await runFault(fault)
+    console.log(print(fault.name, sheet))
+    const controlled = await runControl(fault)
+    console.log(print(`control: ${fault.control.sabotage}`, controlled))
+    return sheet.violations.length === 0 && isCaught(fault, controlled)
+  } catch (error) {
+    console.log(`  could not be carried through: ${(error as Error).stack}`)
+    return false
+  }
+}
+
 let failed = 0
 const faults = FAULTS.filter(({ name }) => wanted.length === 0 || wanted.includes(name))
 for (const [index, fault] of faults.entries()) {
   const startedAt = performance.now()
   console.log(`[${index + 1}/${faults.length}] ${fault.what}: ${fault.expected}`)
-  const sheet = await runFault(fault)
-  console.log(print(fault.name, sheet))
-  const controlled = await runControl(fault)
-  console.log(print(`control: ${fault.control.sabotage}`, controlled))
-  const ok = sheet.violations.length === 0 && isCaught(fault, controlled)
-  if (!ok) failed++
-  const seconds = Math.round((performance.now() - startedAt) / 1000)
-  console.log(`  ${ok ? 'passed' : 'FAILED'} in ${seconds} s\n`)
+  const passed = await passes(fault)
+  if (!passed) failed++
+  console.log(`  ${passed ? 'passed' : 'FAILED'} in ${Math.round((performance.now() - startedAt) / 1000)} s\n`)
 }
 console.log(`${faults.length - failed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1

@@ -14,6 +14,7 @@ const STORING = 'services/signals/storing.ts'
 const STORE = 'services/runtime/signal-store.ts'
 const PUBLISHER = 'services/runtime/publisher.ts'
 const AMQP = 'services/runtime/amqp.ts'
+const AUTHENTICATION = 'services/producer/authentication.ts'
 const INGEST = 'services/producer/ingest.ts'
 
 /** The negative controls: defects that a fault must catch, or it proves nothing. The product knows nothing of them. */
@@ -72,8 +73,8 @@ export const CONTROLS = {
     edits: [
       {
         file: INSPECTION,
-        from: 'idHex: objectIdHexFor(timestamp, message.messageId)',
-        to: 'idHex: objectIdHexFor(timestamp, message.messageId + Math.random())',
+        from: 'idHex: objectIdHexFor(recording.timestamp, message.messageId)',
+        to: 'idHex: objectIdHexFor(recording.timestamp, message.messageId + Math.random())',
       },
     ],
   },
@@ -84,6 +85,81 @@ export const CONTROLS = {
   'no-reconnect': {
     what: 'a connection that is lost is not made again',
     edits: [{ file: AMQP, from: 'while (!closing.signal.aborted) {', to: 'for (let once = 0; once < 1; once++) {' }],
+  },
+  'ignore-blocked': {
+    what: 'the producer publishes although the broker asks to stop',
+    edits: [{ file: PUBLISHER, from: '|| link().blocked() ', to: '' }],
+  },
+  'redis-decides': {
+    what: 'signals takes a message for stored when Redis does not answer',
+    edits: [
+      {
+        file: 'services/runtime/idempotency.ts',
+        from: 'answers.some(([error]) => error !== null)) bypassed()',
+        to: 'answers.some(([error]) => error !== null)) return bypassed(), new Set(messages.map((one) => one.messageId))',
+      },
+    ],
+  },
+  'no-nonces': {
+    what: 'the producer forgets every nonce',
+    edits: [
+      {
+        file: 'services/runtime/nonces.ts',
+        from: 'await redis.get(keyOf(deviceId, nonce)).catch(() => void bypassed())',
+        to: 'undefined',
+      },
+    ],
+  },
+  'no-authentication': {
+    what: 'the producer takes every signature for true',
+    edits: [
+      {
+        file: AUTHENTICATION,
+        from: 'return verified && master !== undefined ? undefined : UNAUTHENTICATED',
+        to: 'return undefined',
+      },
+    ],
+  },
+  'no-skew-check': {
+    what: 'the producer takes every time for true',
+    edits: [
+      { file: AUTHENTICATION, from: 'Math.abs(nowMs / 1000 - timestampSeconds) > MAX_SKEW_SECONDS', to: 'false' },
+    ],
+  },
+  'no-schema': {
+    what: 'the producer says 202 to a body that is no recording',
+    edits: [
+      {
+        file: INGEST,
+        from: "return refused('schema_invalid', { detail: recording.fault.detail, errors: [recording.fault] })",
+        to: "return accepted('0'.repeat(32), false)",
+      },
+    ],
+  },
+  'no-message-signature': {
+    what: 'signals takes every message for one of the pipeline',
+    edits: [{ file: INSPECTION, from: 'if (!verifiesMessage(key, message, message.signatureHex))', to: 'if (false)' }],
+  },
+  'unknown-key-is-dead': {
+    what: 'signals gives a message up at once when its key is not here yet',
+    edits: [
+      {
+        file: INSPECTION,
+        from: "{ kind: 'retry', reason: 'auth_unknown_key'",
+        to: "{ kind: 'dead', reason: 'auth_unknown_key'",
+      },
+    ],
+  },
+  'unguarded-inspection': {
+    what: 'a message that signals cannot transform fails the whole batch',
+    edits: [{ file: INSPECTION, from: "return dead('transform_failed', (error as Error).message)", to: 'throw error' }],
+  },
+  'no-watchdog': {
+    what: 'nobody asks whether the broker is still there',
+    edits: [
+      { file: AMQP, from: 'const HEARTBEAT_SECONDS = 10', to: 'const HEARTBEAT_SECONDS = 0' },
+      { file: AMQP, from: 'const WATCHDOG_MS = 10_000', to: 'const WATCHDOG_MS = 10_000_000' },
+    ],
   },
 } as const satisfies Record<string, Sabotage>
 

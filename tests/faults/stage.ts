@@ -58,6 +58,10 @@ export type Stage = {
   load: (options: Partial<LoadOptions> & Pick<LoadOptions, 'messages' | 'ratePerSecond'>) => Load
   /** Adds messages that the test itself sent. */
   record: (...entries: LedgerEntry[]) => void
+  /** Says that the test put so many messages on the broker itself, copies included: no producer counts them. */
+  published: (count: number) => void
+  /** Waits until nothing is on its way any more. */
+  drained: () => Promise<void>
   /** A fault's own expectation: what does not hold is a violation on the sheet. */
   expect: (holds: boolean, otherwise: string) => void
   /** Says that the counters cannot add up: a connection was lost, so that a message was counted twice. */
@@ -65,7 +69,15 @@ export type Stage = {
   depth: (queue: string) => Promise<number>
 }
 
-type Parts = { stage: Stage; loads: Load[]; own: LedgerEntry[]; violations: string[]; counted: () => boolean }
+type Parts = {
+  stage: Stage
+  loads: Load[]
+  own: LedgerEntry[]
+  violations: string[]
+  /** Messages that no producer counted. */
+  published: number
+  counted: boolean
+}
 
 const sum = async (processes: Process[], name: string, labels: Record<string, string>): Promise<number> =>
   (await Promise.all(processes.map((one) => one.metric(name, labels)))).reduce((total, value) => total + value, 0)
@@ -85,7 +97,7 @@ const readCounters = async (processes: Process[], published: number): Promise<Co
 }
 
 /** Waits until nothing is on its way any more, or nothing has changed for `stuckMs`, but at most 60 s. */
-const drain = async ({ stage, loads, own, counted }: Parts, stuckMs: number): Promise<void> => {
+const drain = async ({ stage, loads, own, counted, published }: Parts, stuckMs: number): Promise<void> => {
   const queues = emptyQueues(stage.names)
   let [last, since] = ['', performance.now()]
   await within(DRAIN_LIMIT_MS, async () => {
@@ -95,7 +107,7 @@ const drain = async ({ stage, loads, own, counted }: Parts, stuckMs: number): Pr
       (await stage.depth(stage.names.deadLetterQueue)) + (await stage.depth(stage.names.parkedQueue)),
     ]
     const wanted = [...loads.flatMap(({ ledger }) => ledger), ...own].filter(({ accepted }) => accepted).length
-    const counters = counted() ? await readCounters(stage.processes, publishedBy(own)) : undefined
+    const counters = counted ? await readCounters(stage.processes, published) : undefined
     const balanced =
       counters === undefined || counters.confirmed === counters.stored + counters.duplicates + counters.deadLettered
     if (depths.every((depth) => depth === 0) && signals + dead >= wanted && balanced) return true
@@ -105,14 +117,12 @@ const drain = async ({ stage, loads, own, counted }: Parts, stuckMs: number): Pr
   })
 }
 
-/** How often the test itself published, duplicates included: the producers do not count those. */
-const publishedBy = (own: LedgerEntry[]): number => own.reduce((total, { attempts }) => total + attempts, 0)
-
 const finish = async (parts: Parts, stuckMs: number): Promise<Sheet> => {
-  const { stage, loads, own, violations, counted } = parts
+  const { stage, loads, own, violations } = parts
   for (const load of loads) await load.done
   await drain(parts, stuckMs)
-  const counters = counted() ? await readCounters(stage.processes, publishedBy(own)) : undefined
+  const { counted, published } = parts
+  const counters = counted ? await readCounters(stage.processes, published) : undefined
   for (const one of stage.processes.filter(({ running }) => running())) {
     const code = await one.stop()
     if (code !== 0) violations.push(`fault: ${one.component} ended with ${code} on SIGTERM: ${one.log().slice(-2)}`)
@@ -208,8 +218,7 @@ export const withStage = async (options: StageOptions, run: (stage: Stage) => Pr
   const keysFolder = mkdtempSync(join(tmpdir(), 'xrayiot-fault-keys-'))
   const via = ({ port }: TcpProxy) => ({ host: '127.0.0.1', port })
   const [deviceMaster, messageKey] = [randomBytes(32), randomBytes(32)]
-  const parts: Parts = { loads: [], own: [], violations: [], counted: () => counted } as unknown as Parts
-  let counted = true
+  const [loads, own, violations]: [Load[], LedgerEntry[], string[]] = [[], [], []]
   const setKey: Stage['setKey'] = (component, file, key) => {
     mkdirSync(join(keysFolder, component), { recursive: true })
     const path = join(keysFolder, component, file)
@@ -243,7 +252,7 @@ export const withStage = async (options: StageOptions, run: (stage: Stage) => Pr
       return started
     },
     kill: async (process) => {
-      counted = false
+      parts.counted = false
       await process.kill()
     },
     load: (load) => {
@@ -256,17 +265,21 @@ export const withStage = async (options: StageOptions, run: (stage: Stage) => Pr
         patienceMs: 30_000,
         ...load,
       })
-      parts.loads.push(started)
+      loads.push(started)
       return started
     },
-    record: (...entries) => void parts.own.push(...entries),
-    expect: (holds, otherwise) => void (holds || parts.violations.push(`fault: ${otherwise}`)),
+    record: (...entries) => void own.push(...entries),
+    published: (count) => {
+      parts.published += count
+    },
+    drained: () => drain(parts, options.stuckMs),
+    expect: (holds, otherwise) => void (holds || violations.push(`fault: ${otherwise}`)),
     uncount: () => {
-      counted = false
+      parts.counted = false
     },
     depth: async (queue) => depthOf(await broker.get(), queue),
   }
-  parts.stage = stage
+  const parts: Parts = { stage, loads, own, violations, published: 0, counted: true }
   for (const component of ['producer', 'signals'] as const) setKey(component, 'message-p1', messageKey)
   setKey('producer', 'device-master-k1', deviceMaster)
   try {
@@ -277,7 +290,7 @@ export const withStage = async (options: StageOptions, run: (stage: Stage) => Pr
     await removeAll(await broker.get(), client, redis, topology, name)
     return { ...sheet, violations: [...sheet.violations, ...(await leftBehind(client, stage))] }
   } finally {
-    for (const load of parts.loads) load.close()
+    for (const load of loads) load.close()
     for (const one of stage.processes.filter(({ running }) => running())) await one.kill()
     await must('the broker to answer', 60_000, async () => {
       await removeAll(await broker.get(), client, redis, topology, name)

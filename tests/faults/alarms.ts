@@ -1,0 +1,74 @@
+import { kubectl } from '../e2e/cluster.ts'
+import { startBoth } from './broker.ts'
+import { within } from './condition.ts'
+import type { Fault } from './fault.ts'
+import type { Stage } from './stage.ts'
+
+const rabbitmqctl = (...args: string[]): Promise<string> =>
+  kubectl(['exec', '-n', 'xray', 'xray-rabbitmq-0', '-c', 'rabbitmq', '--', 'rabbitmqctl', ...args])
+
+type Limits = { vm_memory_high_watermark_setting: { relative: number }; disk_free_limit: number }
+
+/** Raises an alarm for as long as `during` takes. The limits are put back whatever happens. */
+const withAlarm = async (kind: 'memory' | 'disk', during: () => Promise<void>): Promise<void> => {
+  const limits: Limits = JSON.parse(await rabbitmqctl('status', '--formatter=json', '--silent'))
+  try {
+    if (kind === 'memory') await rabbitmqctl('set_vm_memory_high_watermark', '0')
+    else await rabbitmqctl('set_disk_free_limit', '100TB')
+    await during()
+  } finally {
+    await rabbitmqctl('set_vm_memory_high_watermark', String(limits.vm_memory_high_watermark_setting.relative))
+    await rabbitmqctl('set_disk_free_limit', String(limits.disk_free_limit))
+  }
+}
+
+/** More than the load in flight needs: what a producer that buffers without bound would pass. */
+const MOST_GROWTH_BYTES = 80 * 2 ** 20
+
+const alarmed = async (stage: Stage, kind: 'memory' | 'disk'): Promise<void> => {
+  stage.uncount()
+  const { producer } = await startBoth(stage)
+  const load = stage.load({ messages: 800, ratePerSecond: 80, patienceMs: 60_000 })
+  await within(5_000, async () => (load.accepted() > 20 ? true : undefined))
+  const before = await producer.metric('process_resident_memory_bytes')
+  await withAlarm(kind, async () => {
+    const refused = await within(8_000, async () => ((load.answers.get(503) ?? 0) > 100 ? true : undefined))
+    stage.expect(refused === true, 'a blocked broker was not answered with 503 at once')
+    const growth = (await producer.metric('process_resident_memory_bytes')) - before
+    stage.expect(growth < MOST_GROWTH_BYTES, `the producer grew by ${Math.round(growth / 2 ** 20)} MB while blocked`)
+    stage.expect(producer.running(), 'the producer ended')
+  })
+  await load.done
+}
+
+const alarm = (kind: 'memory' | 'disk'): Fault => ({
+  name: `${kind}-alarm`,
+  what: `the broker has a ${kind} alarm and takes no publications`,
+  expected: '503 at once, bounded memory, and on as before when the alarm is over',
+  control: { sabotage: 'ignore-blocked', of: 'producer', breaks: /^fault: a blocked broker was not answered with 503/ },
+  run: (stage) => alarmed(stage, kind),
+})
+
+const rabbitmqKilled = async (stage: Stage): Promise<void> => {
+  stage.uncount()
+  const { producer, signals } = await startBoth(stage)
+  const load = stage.load({ messages: 800, ratePerSecond: 40, patienceMs: 120_000 })
+  await within(5_000, async () => (load.accepted() > 50 ? true : undefined))
+  await kubectl(['delete', 'pod', 'xray-rabbitmq-0', '-n', 'xray', '--grace-period=0', '--force'])
+  await kubectl(['wait', 'pod/xray-rabbitmq-0', '-n', 'xray', '--for=condition=Ready', '--timeout=120s'])
+  const ready = await within(20_000, async () => ((await producer.isReady()) && (await signals.isReady())) || undefined)
+  stage.expect(ready === true, 'not connected 20 s after the broker was back')
+  await load.done
+}
+
+export const ALARMS: Fault[] = [
+  {
+    name: 'rabbitmq-killed',
+    what: "the broker's pod is killed under load",
+    expected: '503 only in the gap; everything confirmed is there; connected again in 20 s',
+    control: { sabotage: 'accept-before-confirm', of: 'producer', breaks: /^I1 .* is lost/ },
+    run: rabbitmqKilled,
+  },
+  alarm('memory'),
+  alarm('disk'),
+]

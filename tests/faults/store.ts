@@ -1,0 +1,93 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { kubectl } from '../e2e/cluster.ts'
+import { startBoth } from './broker.ts'
+import { within } from './condition.ts'
+import type { Fault } from './fault.ts'
+import { forge, publish } from './forgery.ts'
+import { bodyOf } from './load.ts'
+import type { Stage } from './stage.ts'
+
+const storeAway = async (stage: Stage): Promise<void> => {
+  await startBoth(stage)
+  const load = stage.load({ messages: 500, ratePerSecond: 100 })
+  await within(5_000, async () => (load.accepted() > 50 ? true : undefined))
+  stage.network.store.refuse()
+  stage.network.store.reset()
+  // Longer than the whole ladder takes: attempts that were spent here would end as dead letters.
+  await delay(4_000)
+  stage.network.store.admit()
+  await load.done
+}
+
+const storeKilled = async (stage: Stage): Promise<void> => {
+  await startBoth(stage)
+  const load = stage.load({ messages: 600, ratePerSecond: 60 })
+  await within(5_000, async () => (load.accepted() > 50 ? true : undefined))
+  await kubectl(['delete', 'pod', 'xray-mongodb-0', '-n', 'xray', '--grace-period=0', '--force'])
+  await kubectl(['wait', 'pod/xray-mongodb-0', '-n', 'xray', '--for=condition=Ready', '--timeout=120s'])
+  await load.done
+}
+
+const appliedUnanswered = async (stage: Stage): Promise<void> => {
+  await startBoth(stage)
+  const load = stage.load({ messages: 500, ratePerSecond: 100 })
+  for (const accepted of [50, 150, 250]) {
+    await within(10_000, async () => (load.accepted() > accepted ? true : undefined))
+    stage.network.store.answers({ kind: 'swallow' })
+    await delay(500) // for the writes in flight to be applied
+    stage.network.store.reset()
+    stage.network.store.answers({ kind: 'pass' })
+  }
+  await load.done
+}
+
+/** A recording of the year 2265, which the ids of the store cannot name: sound by every check before. */
+const poison = (stage: Stage) => {
+  const deviceTimestampMs = 9_300_000_000_000
+  const deviceId = '66bb584d4ae73e488c300000'
+  const body = bodyOf(deviceId, deviceTimestampMs, 20)
+  return forge(stage, {
+    deviceId,
+    deviceTimestampMs,
+    receivedAtMs: deviceTimestampMs,
+    body,
+    expect: 'transform_failed',
+  })
+}
+
+const poisonInBatch = async (stage: Stage): Promise<void> => {
+  const sound = Array.from({ length: 199 }, () => forge(stage))
+  await publish(stage, [...sound.slice(0, 100), poison(stage), ...sound.slice(100)])
+  await (await stage.start('signals')).ready()
+}
+
+export const STORE: Fault[] = [
+  {
+    name: 'store-away',
+    what: 'the store refuses every connection for longer than the ladder takes',
+    expected: 'consumption pauses, no attempt is spent, nothing is dead-lettered',
+    control: { sabotage: 'outage-spends-attempts', of: 'signals', breaks: /expected stored, got storage_failed/ },
+    run: storeAway,
+  },
+  {
+    name: 'store-killed',
+    what: "the store's pod is killed in the middle of batches",
+    expected: 'consumption pauses, no attempt is spent, nothing is dead-lettered',
+    control: { sabotage: 'outage-spends-attempts', of: 'signals', breaks: /expected stored, got storage_failed/ },
+    run: storeKilled,
+  },
+  {
+    name: 'store-applied-unanswered',
+    what: 'the store applies writes, and their answers are lost, three times',
+    expected: 'they are found to be there, and acknowledged as stored',
+    control: { sabotage: 'random-ids', of: 'signals', breaks: /^I2 .* is stored 2 times/ },
+    run: appliedUnanswered,
+  },
+  {
+    name: 'poison-in-batch',
+    what: 'one message of a batch of 200 cannot be made into a signal',
+    expected: '199 are stored, one is a dead letter with transform_failed, and the batch is not repeated',
+    control: { sabotage: 'unguarded-inspection', of: 'signals', breaks: /^I/ },
+    run: poisonInBatch,
+  },
+]
