@@ -1,24 +1,32 @@
 import { kubectl } from '../e2e/cluster.ts'
 import { startBoth } from './broker.ts'
-import { within } from './condition.ts'
+import { must, within } from './condition.ts'
 import type { Fault } from './fault.ts'
 import type { Stage } from './stage.ts'
 
 const rabbitmqctl = (...args: string[]): Promise<string> =>
   kubectl(['exec', '-n', 'xray', 'xray-rabbitmq-0', '-c', 'rabbitmq', '--', 'rabbitmqctl', ...args])
 
-type Limits = { vm_memory_high_watermark_setting: { relative: number }; disk_free_limit: number }
+type Status = {
+  alarms: unknown[]
+  vm_memory_high_watermark_setting: { relative: number }
+  disk_free_limit: number
+}
+
+const statusOf = async (): Promise<Status> => JSON.parse(await rabbitmqctl('status', '--formatter=json', '--silent'))
 
 /** Raises an alarm for as long as `during` takes. The limits are put back whatever happens. */
 const withAlarm = async (kind: 'memory' | 'disk', during: () => Promise<void>): Promise<void> => {
-  const limits: Limits = JSON.parse(await rabbitmqctl('status', '--formatter=json', '--silent'))
+  const limits = await statusOf()
   try {
     if (kind === 'memory') await rabbitmqctl('set_vm_memory_high_watermark', '0')
-    else await rabbitmqctl('set_disk_free_limit', '100TB')
+    else await rabbitmqctl('set_disk_free_limit', String(10 ** 15))
     await during()
   } finally {
     await rabbitmqctl('set_vm_memory_high_watermark', String(limits.vm_memory_high_watermark_setting.relative))
     await rabbitmqctl('set_disk_free_limit', String(limits.disk_free_limit))
+    // The broker looks at its disk every 10 s only: until then the next fault would find it blocked.
+    await must('the alarm to be over', 40_000, async () => ((await statusOf()).alarms.length === 0 ? true : undefined))
   }
 }
 

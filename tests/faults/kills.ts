@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Fault } from './fault.ts'
+import { forge, publish } from './forgery.ts'
 import { KILL_POINTS, type KillPoint } from './sabotage.ts'
 import type { Stage } from './stage.ts'
 
@@ -23,6 +25,21 @@ const signalsKilled = (name: string, point: KillPoint, control: Fault['control']
     await killSignalsAt(stage, point, 3)
   },
 })
+
+/** Messages whose key signals does not have yet wait on the ladder; it is killed there, and has the key when it is back. */
+const killAfterRetry = async (stage: Stage): Promise<void> => {
+  stage.uncount()
+  const key = randomBytes(32)
+  await publish(
+    stage,
+    Array.from({ length: 60 }, () => forge(stage, { kid: 'p2', key })),
+  )
+  const doomed = await stage.start('signals', { edits: KILL_POINTS['signals published a retry'], killAt: 20 })
+  const end = await Promise.race([doomed.ended, delay(20_000, 'nothing', { ref: false })])
+  stage.expect(end === 'SIGKILL', `expected signals to be killed, got ${end}`)
+  stage.setKey('signals', 'message-p2', key)
+  await (await stage.start('signals')).ready()
+}
 
 const PRODUCER_KILLS = 100
 /** A defect that loses a message at every kill needs no hundred. */
@@ -84,4 +101,11 @@ export const KILLS: Fault[] = [
     of: 'signals',
     breaks: /^I2 .* is stored 2 times/,
   }),
+  {
+    name: 'killed-after-retry',
+    what: 'signals is killed when it published retries that it has not acknowledged yet',
+    expected: 'copy and original are stored once; nothing is lost, nothing doubled',
+    control: { sabotage: 'random-ids', of: 'signals', breaks: /^I2 .* is stored 2 times/ },
+    run: killAfterRetry,
+  },
 ]

@@ -7,9 +7,12 @@ import { messageIdFor } from '#contract/ids.ts'
 import { signRequest } from '#contract/request-signature.ts'
 import type { LedgerEntry } from './oracle.ts'
 
+/** Where a producer listens. */
+export type Target = { host: string; port: number }
+
 export type LoadOptions = {
-  /** The producers' ports; asked before each attempt, in turn. */
-  ports: () => number[]
+  /** The producers; asked before each attempt, and taken in turn. */
+  targets: () => Target[]
   messages: number
   ratePerSecond: number
   /** Of what all bodies and nonces follow; the same seed sends the same bytes. */
@@ -32,6 +35,9 @@ export type Load = {
   accepted: () => number
   /** Resolves when every message is accepted, refused or given up. */
   done: Promise<void>
+  /** Sends no new message; those begun are tried to their end. */
+  stop: () => void
+  /** Gives everything up. */
   close: () => void
 }
 
@@ -43,10 +49,10 @@ const DAY_AGO_MS = 86_400_000
 export type Reply = { status: number; text: string; headers: Record<string, string | string[] | undefined> }
 
 /** One POST over kept connections; status 0 when the connection was lost. */
-export const post = (agent: Agent, port: number, headers: Record<string, string>, body: Buffer): Promise<Reply> =>
+export const post = (agent: Agent, target: Target, headers: Record<string, string>, body: Buffer): Promise<Reply> =>
   new Promise((resolve) => {
     const lost = (error: Error) => resolve({ status: 0, text: error.message, headers: {} })
-    const options = { agent, host: '127.0.0.1', port, method: 'POST', path: '/v1/ingest', timeout: ATTEMPT_LIMIT_MS }
+    const options = { agent, ...target, method: 'POST', path: '/v1/ingest', timeout: ATTEMPT_LIMIT_MS }
     const sent = request({ ...options, headers: { ...headers, 'content-length': body.length } }, (answer) => {
       const parts: Buffer[] = []
       answer.on('data', (part: Buffer) => parts.push(part))
@@ -123,7 +129,7 @@ export const startLoad = (options: LoadOptions): Load => {
   const ledger: LedgerEntry[] = []
   const answers = new Map<number, number>()
   let [accepted, lastAcceptedAt, longestGapMs, slowestMs, turn] = [0, startedAt, 0, 0, 0]
-  let closed = false
+  let [stopped, closed] = [false, false]
 
   const note = (): void => {
     accepted++
@@ -144,12 +150,12 @@ export const startLoad = (options: LoadOptions): Load => {
     ledger.push(entry)
     const until = performance.now() + options.patienceMs
     while (!closed && performance.now() < until) {
-      const ports = options.ports()
-      const port = ports[turn++ % ports.length]
-      if (port !== undefined) {
+      const targets = options.targets()
+      const target = targets[turn++ % targets.length]
+      if (target !== undefined) {
         const postedAt = performance.now()
         entry.attempts++
-        const { status } = await post(agent, port, headers, body)
+        const { status } = await post(agent, target, headers, body)
         slowestMs = Math.max(slowestMs, performance.now() - postedAt)
         answers.set(status, (answers.get(status) ?? 0) + 1)
         if (status === 202) {
@@ -164,7 +170,7 @@ export const startLoad = (options: LoadOptions): Load => {
 
   const run = async (): Promise<void> => {
     const sending: Promise<void>[] = []
-    for (let index = 0; index < options.messages && !closed; index++) {
+    for (let index = 0; index < options.messages && !stopped; index++) {
       const wait = startedAt + (index * 1000) / options.ratePerSecond - performance.now()
       if (wait > 1) await delay(wait)
       sending.push(send(index))
@@ -180,7 +186,11 @@ export const startLoad = (options: LoadOptions): Load => {
     longestGapMs: () => Math.round(longestGapMs),
     accepted: () => accepted,
     done: run(),
+    stop: () => {
+      stopped = true
+    },
     close: () => {
+      stopped = true
       closed = true
     },
   }

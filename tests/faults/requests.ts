@@ -60,7 +60,7 @@ const changed =
         (entry): entry is [string, string] => entry[1] !== undefined,
       ),
     )
-    return (await post(agent, port, sent, body?.(signed.body) ?? signed.body)).status
+    return (await post(agent, { host: '127.0.0.1', port }, sent, body?.(signed.body) ?? signed.body)).status
   }
 
 const NAMES = ['x-device-id', 'x-key-id', 'x-timestamp', 'x-nonce', 'x-signature']
@@ -199,7 +199,7 @@ const sendRows = async (stage: Stage, rows: Row[]): Promise<void> => {
 
 const sendRecorded = async (port: number, agent: Agent, signed: SignedPost): Promise<Reply> => {
   signed.entry.attempts++
-  const reply = await post(agent, port, signed.headers, signed.body)
+  const reply = await post(agent, { host: '127.0.0.1', port }, signed.headers, signed.body)
   if (reply.status === 202) signed.entry.accepted = true
   return reply
 }
@@ -249,7 +249,12 @@ const clocks = async (stage: Stage): Promise<void> => {
     stage.record(corrected.entry)
     stage.expect(accepted.status === 202, `${what}, set by serverTime: expected 202, got ${accepted.status}`)
   }
-  const parts = (port: number, { headers, body }: SignedPost): Parameters<typeof post> => [agent, port, headers, body]
+  const parts = (port: number, { headers, body }: SignedPost): Parameters<typeof post> => [
+    agent,
+    { host: '127.0.0.1', port },
+    headers,
+    body,
+  ]
   for (const skew of [-600, 600]) await sendSkewed(right.producer.httpPort, skew)
   const ahead = await stage.start('producer', { edits: AHEAD.slice(0, 1) })
   await ahead.ready()

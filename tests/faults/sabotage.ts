@@ -34,6 +34,22 @@ export const CONTROLS = {
       },
     ],
   },
+  'ends-at-once': {
+    what: 'signals acknowledges a message before it is stored, and ends at once on SIGTERM',
+    edits: [
+      {
+        file: HANDLING,
+        from: "import { type Delivery, settle } from '#runtime/consumer.ts'",
+        to: "import { type Delivery, settle as settleNow } from '#runtime/consumer.ts'\nconst settle = () => undefined",
+      },
+      {
+        file: HANDLING,
+        from: '  const keys = context.messageKeys()\n',
+        to: "  const keys = context.messageKeys()\n  for (const delivery of deliveries) settleNow(delivery, 'ack')\n  await context.pause()\n",
+      },
+      { file: 'services/runtime/process.ts', from: '    await shutDown(log, endings, ENDING_LIMIT_MS)\n', to: '' },
+    ],
+  },
   'redis-before-write': {
     what: 'signals tells Redis that a message is stored before it is',
     edits: [
@@ -79,8 +95,15 @@ export const CONTROLS = {
     ],
   },
   'outage-spends-attempts': {
-    what: 'a store that is away counts as the fault of the messages',
-    edits: [{ file: STORING, from: 'if (!(await context.alive())) {', to: 'if (false) {' }],
+    what: 'a store that is away counts as the fault of the messages, and at once',
+    edits: [
+      {
+        file: STORING,
+        from: '    if (!(await context.alive())) {\n',
+        to: '    if (true) return entries.map(() => ({ failed: String(error) }))\n    else {\n',
+      },
+      { file: STORE, from: 'serverSelectionTimeoutMS: 5_000', to: 'serverSelectionTimeoutMS: 200' },
+    ],
   },
   'no-reconnect': {
     what: 'a connection that is lost is not made again',

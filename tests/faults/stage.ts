@@ -67,6 +67,10 @@ export type Stage = {
   /** Says that the counters cannot add up: a connection was lost, so that a message was counted twice. */
   uncount: () => void
   depth: (queue: string) => Promise<number>
+  /** The control's edits for a component, for a process that the stage does not start. */
+  nodeOptions: (component: Component) => string | undefined
+  /** To be done after the drain: ends consumers that the stage did not start. */
+  beforeCollecting: (end: () => Promise<void>) => void
 }
 
 type Parts = {
@@ -74,6 +78,7 @@ type Parts = {
   loads: Load[]
   own: LedgerEntry[]
   violations: string[]
+  endings: (() => Promise<void>)[]
   /** Messages that no producer counted. */
   published: number
   counted: boolean
@@ -123,6 +128,7 @@ const finish = async (parts: Parts, stuckMs: number): Promise<Sheet> => {
   await drain(parts, stuckMs)
   const { counted, published } = parts
   const counters = counted ? await readCounters(stage.processes, published) : undefined
+  for (const end of parts.endings.splice(0)) await end()
   for (const one of stage.processes.filter(({ running }) => running())) {
     const code = await one.stop()
     if (code !== 0) violations.push(`fault: ${one.component} ended with ${code} on SIGTERM: ${one.log().slice(-2)}`)
@@ -156,7 +162,7 @@ const specOf = ({ name, retry, maxLengthBytes }: StageOptions): PipelineSpec => 
 })
 
 /** Keeps one connection to the broker, made anew when the broker was away. */
-const keepBroker = (server: Server) => {
+const keepBroker = (server: Server, lost: () => void) => {
   let current: Promise<ChannelModel> | undefined
   return {
     get: (): Promise<ChannelModel> => {
@@ -164,6 +170,7 @@ const keepBroker = (server: Server) => {
         (model) => {
           model.on('close', () => {
             current = undefined
+            lost()
           })
           return model
         },
@@ -208,7 +215,8 @@ export const withStage = async (options: StageOptions, run: (stage: Stage) => Pr
   const [topology, names] = [toTopology(topologySpec), topologyNames(topologySpec)]
   const servers = await findServers()
   const [client, redis] = [openMongo(servers.store), openRedisDatabase(servers.redis, REDIS_DATABASE)]
-  const broker = keepBroker(servers.rabbitmq)
+  // A broker that went away, whoever's doing it was, has delivered again what was counted already.
+  const broker = keepBroker(servers.rabbitmq, () => stage.uncount())
   const network = {
     producer: await openProxy(servers.rabbitmq.address),
     signals: await openProxy(servers.rabbitmq.address),
@@ -219,6 +227,7 @@ export const withStage = async (options: StageOptions, run: (stage: Stage) => Pr
   const via = ({ port }: TcpProxy) => ({ host: '127.0.0.1', port })
   const [deviceMaster, messageKey] = [randomBytes(32), randomBytes(32)]
   const [loads, own, violations]: [Load[], LedgerEntry[], string[]] = [[], [], []]
+  const endings: (() => Promise<void>)[] = []
   const setKey: Stage['setKey'] = (component, file, key) => {
     mkdirSync(join(keysFolder, component), { recursive: true })
     const path = join(keysFolder, component, file)
@@ -257,8 +266,10 @@ export const withStage = async (options: StageOptions, run: (stage: Stage) => Pr
     },
     load: (load) => {
       const started = startLoad({
-        ports: () =>
-          stage.processes.filter((one) => one.component === 'producer' && one.running()).map((one) => one.httpPort),
+        targets: () =>
+          stage.processes
+            .filter((one) => one.component === 'producer' && one.running())
+            .map((one) => ({ host: '127.0.0.1', port: one.httpPort })),
         seed: `${name}${Math.random()}`,
         master: deviceMaster,
         keyId: 'k1',
@@ -278,8 +289,10 @@ export const withStage = async (options: StageOptions, run: (stage: Stage) => Pr
       parts.counted = false
     },
     depth: async (queue) => depthOf(await broker.get(), queue),
+    nodeOptions: (component) => (control?.of === component ? toNodeOptions(control.edits, 1) : undefined),
+    beforeCollecting: (end) => void endings.push(end),
   }
-  const parts: Parts = { stage, loads, own, violations, published: 0, counted: true }
+  const parts: Parts = { stage, loads, own, violations, endings, published: 0, counted: true }
   for (const component of ['producer', 'signals'] as const) setKey(component, 'message-p1', messageKey)
   setKey('producer', 'device-master-k1', deviceMaster)
   try {
@@ -291,6 +304,7 @@ export const withStage = async (options: StageOptions, run: (stage: Stage) => Pr
     return { ...sheet, violations: [...sheet.violations, ...(await leftBehind(client, stage))] }
   } finally {
     for (const load of loads) load.close()
+    for (const end of endings) await end()
     for (const one of stage.processes.filter(({ running }) => running())) await one.kill()
     await must('the broker to answer', 60_000, async () => {
       await removeAll(await broker.get(), client, redis, topology, name)

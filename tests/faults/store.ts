@@ -28,13 +28,15 @@ const storeKilled = async (stage: Stage): Promise<void> => {
   await load.done
 }
 
+const CUTS = 8
+
 const appliedUnanswered = async (stage: Stage): Promise<void> => {
   await startBoth(stage)
-  const load = stage.load({ messages: 500, ratePerSecond: 100 })
-  for (const accepted of [50, 150, 250]) {
-    await within(10_000, async () => (load.accepted() > accepted ? true : undefined))
+  const load = stage.load({ messages: 1000, ratePerSecond: 200 })
+  for (let cut = 1; cut <= CUTS; cut++) {
+    await within(10_000, async () => (load.accepted() > cut * 80 ? true : undefined))
     stage.network.store.answers({ kind: 'swallow' })
-    await delay(500) // for the writes in flight to be applied
+    await delay(300) // for the writes in flight to be applied
     stage.network.store.reset()
     stage.network.store.answers({ kind: 'pass' })
   }
@@ -78,7 +80,7 @@ export const STORE: Fault[] = [
   },
   {
     name: 'store-applied-unanswered',
-    what: 'the store applies writes, and their answers are lost, three times',
+    what: `the store applies writes, and their answers are lost, ${CUTS} times`,
     expected: 'they are found to be there, and acknowledged as stored',
     control: { sabotage: 'random-ids', of: 'signals', breaks: /^I2 .* is stored 2 times/ },
     run: appliedUnanswered,
