@@ -1,5 +1,6 @@
 import { DEVICE_ID, MESSAGE_ID } from './ids.ts'
 import type { SignedMessage } from './message-signature.ts'
+import { readTraceparent } from './traceparent.ts'
 
 /** The version of the message headers below. */
 export const MESSAGE_VERSION = 1
@@ -87,7 +88,6 @@ export const readMessage = ({ messageId, contentType, headers = {} }: ReceivedPr
   const sha256Hex = text('x-sha256', HEX_64)
   const signatureHex = text('x-sig', HEX_64)
   const schema = text('x-schema', /^[a-z0-9.]{1,32}$/)
-  const traceparent = text('traceparent', /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/)
   const [receivedAtMs, deviceTimestampMs, attempt] = [
     headers['x-received-at'],
     headers['x-device-ts'],
@@ -119,7 +119,7 @@ export const readMessage = ({ messageId, contentType, headers = {} }: ReceivedPr
       schema,
       attempt,
       signatureHex,
-      ...(traceparent !== undefined && { traceparent }),
+      ...(readTraceparent(headers.traceparent) !== undefined && { traceparent: String(headers.traceparent) }),
     },
   }
 }
