@@ -24,14 +24,17 @@ const CLUSTER_TOOLS = [
   'helm',
 ] as const
 /** What the cluster itself does not need is built when it is first asked for. */
-export type Tool = (typeof CLUSTER_TOOLS)[number] | 'helm3' | 'skaffold'
+export type Tool = (typeof CLUSTER_TOOLS)[number] | 'helm3' | 'skaffold' | 'otelcol'
 
 const moduleOf = (tool: Tool): string => join(import.meta.dirname, 'tools', tool)
 
-/** Only a change of versions makes another folder, so a rebuild is due exactly then. */
+/** Only a change of versions, or of what we wrote ourselves, makes another folder: a rebuild is due exactly then. */
 const folderOf = (tool: Tool): string => {
   const hash = createHash('sha256')
-  for (const file of ['go.mod', 'go.sum']) hash.update(readFileSync(join(moduleOf(tool), file)))
+  for (const file of ['go.mod', 'go.sum', 'main.go']) {
+    const path = join(moduleOf(tool), file)
+    if (existsSync(path)) hash.update(readFileSync(path))
+  }
   return join(CACHE, 'tools', `${tool}-${hash.digest('hex').slice(0, 16)}`)
 }
 
