@@ -4,4 +4,4 @@ import { startOperator } from './controller.ts'
 
 const world = { now: Date.now, exit: (code: number) => process.exit(code) }
 
-await runProcess('operator', () => readConfig(process.env), startOperator(world))
+await runProcess('operator', process.env, readConfig, startOperator(world))

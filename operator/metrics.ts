@@ -1,12 +1,12 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import { createRegistry } from '#runtime/metrics.ts'
+import { Counter, Gauge, Histogram } from 'prom-client'
+import { createRegistry, type Metrics } from '#runtime/metrics.ts'
 import type { Pipeline } from './decide/pipeline.ts'
 
 const RECONCILE_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const CONTROLLER = 'xraypipeline'
 
 export type OperatorMetrics = {
-  registry: Registry
+  registry: Metrics
   reconciled: (result: 'success' | 'error', seconds: number) => void
   requested: (method: string, status: number) => void
   measured: (pipeline: Pipeline, queue: string, ready: number, unacked: number) => void
@@ -15,7 +15,7 @@ export type OperatorMetrics = {
 
 /** The operator's metrics, under controller-runtime's own names where it has them, so that its dashboards work. */
 export const createMetrics = (): OperatorMetrics => {
-  const registry = createRegistry('operator', 'dev')
+  const registry = createRegistry('operator', { SERVICE_VERSION: 'dev' })
   const registers = [registry]
   const total = new Counter({
     name: 'controller_runtime_reconcile_total',

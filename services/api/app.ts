@@ -1,12 +1,17 @@
 import express, { type Express, type RequestHandler } from 'express'
+import type { Redis } from 'ioredis'
 import { PROBLEMS, type ProblemCode } from '#contract/problem.ts'
 import type { Logger } from '#runtime/log.ts'
+import type { Exemplar } from '#runtime/metrics.ts'
 import type { Store } from '#runtime/signal-store.ts'
+import type { Tracing } from '#runtime/tracing.ts'
 import { carriesToken, requireToken } from './bearer.ts'
 import { type DeadLettersContext, deadLettersRoutes } from './dead-letters-routes.ts'
 import { checkHealth, type DependencyCheck } from './health.ts'
+import { lifecycleRoutes } from './lifecycle-routes.ts'
 import { operationsRoutes } from './operations-routes.ts'
 import { answerErrors, notFound, onlyGet, Refusal } from './refusal.ts'
+import { exemplarOf, routeOf, traced } from './request-trace.ts'
 import { signalsRoutes } from './signals-routes.ts'
 
 export type AppContext = {
@@ -14,6 +19,7 @@ export type AppContext = {
   deadLetters: DeadLettersContext
   /** How many dead letters are open, or undefined while nobody knows. */
   openLetters: () => Promise<number | undefined>
+  redis: Redis
   token: () => string | undefined
   dependencies: Record<string, DependencyCheck>
   version: string
@@ -21,8 +27,10 @@ export type AppContext = {
   uptimeSeconds: () => number
   newId: () => string
   /** Told the template of the route, never the address: ids would make a metric of each. */
-  answered: (route: string, method: string, status: number, seconds: number) => void
+  answered: (route: string, method: string, status: number, seconds: number, exemplar: Exemplar) => void
+  asked: () => void
   log: Logger
+  tracing: Tracing | undefined
 }
 
 const SECURITY = {
@@ -32,19 +40,16 @@ const SECURITY = {
 }
 
 const observed =
-  ({ now, newId, answered }: AppContext): RequestHandler =>
+  ({ now, newId, asked, answered }: AppContext): RequestHandler =>
   (request, response, next) => {
     const startedAt = now()
+    asked()
     const sent = request.headers['x-request-id']
     const id = typeof sent === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(sent) ? sent : newId()
     response.set({ ...SECURITY, 'x-request-id': id })
-    response.on('close', () => {
-      const route =
-        request.route === undefined
-          ? '(none)'
-          : `${request.baseUrl}${request.route.path === '/' ? '' : request.route.path}`
-      answered(route, request.method, response.statusCode, (now() - startedAt) / 1000)
-    })
+    response.on('close', () =>
+      answered(routeOf(request), request.method, response.statusCode, (now() - startedAt) / 1000, exemplarOf(response)),
+    )
     next()
   }
 
@@ -52,6 +57,8 @@ const observed =
 export const createApp = (context: AppContext): Express => {
   const app = express().disable('x-powered-by').set('query parser', 'simple').set('case sensitive routing', true)
   app.use(observed(context))
+  if (context.tracing !== undefined)
+    app.use(traced(context.tracing, ({ headers }) => carriesToken(headers.authorization, context.token())))
   app.use('/api/dlq', requireToken(context.token), deadLettersRoutes(context.deadLetters))
   app.use('/api/operations', requireToken(context.token), operationsRoutes(context.deadLetters))
   app.use('/api', onlyGet)
@@ -72,7 +79,8 @@ export const createApp = (context: AppContext): Express => {
     const [status, title] = PROBLEMS[code]
     response.json({ code, status, title })
   })
-  app.use('/api/signals', requireToken(context.token), signalsRoutes(context.store))
+  const { store, redis, token } = context
+  app.use('/api/signals', requireToken(token), lifecycleRoutes(store, redis), signalsRoutes(store))
   app.use(notFound)
   app.use(answerErrors(context.log))
   return app

@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from 'prom-client'
+import { Gauge } from 'prom-client'
 import { DEAD_LETTER_REASONS } from '#contract/dead-letter.ts'
 import type { TopologyNames } from '#contract/topology.ts'
 import {
@@ -9,7 +9,7 @@ import {
   type ReasonCount,
 } from '#runtime/dead-letter-store.ts'
 import type { Logger } from '#runtime/log.ts'
-import { counter } from '#runtime/metrics.ts'
+import { counter, type Metrics } from '#runtime/metrics.ts'
 import { ensureOperationIndexes, operationsOf } from '#runtime/operation-store.ts'
 import type { Publisher } from '#runtime/publisher.ts'
 import type { Ending } from '#runtime/shut-down.ts'
@@ -24,7 +24,7 @@ type Options = Pick<OperationsContext, 'now' | 'every' | 'delay'> & {
   publisher: Publisher
   names: TopologyNames
   newId: () => string
-  registry: Registry
+  registry: Metrics
   log: Logger
 }
 
@@ -38,7 +38,7 @@ const actedOf = (outcome: Replay): Acted => {
   return outcome === 'unavailable' ? 'wait' : { failed: outcome }
 }
 
-const measureOpen = (registry: Registry, counts: () => Promise<ReasonCount[]>, log: Logger) => {
+const measureOpen = (registry: Metrics, counts: () => Promise<ReasonCount[]>, log: Logger) => {
   const gauge = new Gauge({
     name: 'xray_dlq_open_messages',
     help: 'Dead letters in the store that nobody has replayed or discarded',

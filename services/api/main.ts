@@ -13,4 +13,4 @@ const world = {
   delay: (ms: number, signal: AbortSignal) => delay(ms, undefined, { signal }).catch(() => undefined),
 }
 
-await runProcess('api', () => readConfig(process.env), startApi(world))
+await runProcess('api', process.env, readConfig, startApi(world))

@@ -1,17 +1,20 @@
 import { createServer } from 'node:http'
 import { superviseLink } from '#runtime/amqp.ts'
+import { timeCommands } from '#runtime/database-metrics.ts'
 import { watchKeys } from '#runtime/keys.ts'
 import type { Logger } from '#runtime/log.ts'
-import { createRegistry, histogram } from '#runtime/metrics.ts'
 import { namesOf } from '#runtime/pipeline-env.ts'
 import { closeServer, listen, serveProbes } from '#runtime/probe.ts'
 import { createPublisher } from '#runtime/publisher.ts'
 import { openRedis } from '#runtime/redis.ts'
 import type { Ending } from '#runtime/shut-down.ts'
 import { openStore, pingStore } from '#runtime/signal-store.ts'
+import { readRedisSize, readStoreSizes } from '#runtime/store-size.ts'
+import type { Tracing } from '#runtime/tracing.ts'
 import { createApp } from './app.ts'
 import type { Config } from './config.ts'
 import { startDeadLetters } from './dead-letters.ts'
+import { createMetrics } from './metrics.ts'
 
 export type World = {
   now: () => number
@@ -21,23 +24,17 @@ export type World = {
   delay: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
-const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2.5, 5, 10]
 const PROBE_MS = 5_000
+const MEASURE_MS = 60_000
 
 /** Starts the API: it answers at once and is ready while the store answers. */
 export const startApi =
   ({ now, uptimeSeconds, newId, every, delay }: World) =>
-  async (config: Config, log: Logger): Promise<Ending[]> => {
-    const registry = createRegistry('api', config.SERVICE_VERSION)
-    const duration = histogram(
-      registry,
-      'xray_http_request_duration_seconds',
-      'From request to answer',
-      ['method', 'route', 'status_code'],
-      SECONDS,
-    )
+  async (config: Config, log: Logger, tracing?: Tracing): Promise<Ending[]> => {
+    const metrics = createMetrics(config)
     const keys = watchKeys(config.KEYS_DIR, log)
     const store = openStore(config.MONGODB_URI, config.MONGODB_DATABASE, 'xray-api')
+    timeCommands(store.client, metrics.database)
     const redis = openRedis(config.REDIS_URI, 'api', log)
     const publisher = createPublisher(() => link)
     const link = superviseLink({
@@ -59,13 +56,14 @@ export const startApi =
       newId,
       every,
       delay,
-      registry,
+      registry: metrics.registry,
       log,
     })
     const app = createApp({
       store,
       deadLetters: deadLetters.context,
       openLetters: deadLetters.openLetters,
+      redis,
       token: () => keys.current().apiAdminToken,
       dependencies: {
         mongodb: () => pingStore(store).then(() => undefined),
@@ -76,9 +74,10 @@ export const startApi =
       now,
       uptimeSeconds,
       newId,
-      answered: (route, method, status, seconds) =>
-        duration.observe({ route, method, status_code: String(status) }, seconds),
+      asked: metrics.asked,
+      answered: metrics.answered,
       log,
+      tracing,
     })
     let storeProblem: string | undefined = 'not asked yet'
     const ask = () =>
@@ -92,13 +91,21 @@ export const startApi =
       )
     ask()
     const stopAsking = every(PROBE_MS, ask)
-    const probes = await serveProbes(config.METRICS_PORT, registry, { store: () => storeProblem })
+    const measure = () => {
+      for (const sizes of [readStoreSizes(store), readRedisSize(redis)])
+        void sizes.then(metrics.measured, (error: Error) => log.debug({ err: error }, 'a store does not say its size'))
+    }
+    measure()
+    redis.once('ready', measure)
+    const stopMeasuring = every(MEASURE_MS, measure)
+    const probes = await serveProbes(config.METRICS_PORT, metrics.registry, { store: () => storeProblem })
     const server = await listen(createServer(app), config.HTTP_PORT)
     log.info(`listening on ${config.HTTP_PORT}`)
     return [
       ['stop taking requests', () => closeServer(server)],
       ['stop asking the store', stopAsking],
       ...deadLetters.endings,
+      ['stop measuring', stopMeasuring],
       ['leave the broker', link.close],
       ['leave the store', () => store.client.close()],
       ['leave Redis', () => redis.disconnect()],

@@ -7,12 +7,14 @@ import { type Problem, type ProblemCode, toProblem } from '#contract/problem.ts'
 import { MAX_BODY_BYTES } from '#contract/recording.ts'
 import { readOrigin } from '#contract/recording-body.ts'
 import { readRequestHeaders } from '#contract/request-headers.ts'
+import { readTraceparent } from '#contract/traceparent.ts'
 import { type Keys, signingKey } from '#runtime/keys.ts'
 import type { Nonces } from '#runtime/nonces.ts'
 import type { Outcome, Publisher } from '#runtime/publisher.ts'
 import { authenticate, isSkewed } from './authentication.ts'
 import { readBody } from './body.ts'
 import type { RateLimit } from './rate-limit.ts'
+import type { RequestTrace } from './request-trace.ts'
 
 export const INGEST_PATH = '/v1/ingest'
 
@@ -61,11 +63,18 @@ const WHY: Record<Exclude<Outcome, 'confirmed'>, string> = {
   unpublishable: 'the message cannot be written as AMQP',
 }
 
+const passedOn = (traceparent: unknown): string | undefined =>
+  typeof traceparent === 'string' && readTraceparent(traceparent) !== undefined ? traceparent : undefined
+
 /**
  * Answers one request to the ingest path: every check in the contract's order, cheap ones first, and 202 only once the
  * broker has confirmed the message and not returned it. Input is never answered with 5xx.
  */
-export const ingest = async (context: IngestContext, request: IncomingMessage): Promise<Answer> => {
+export const ingest = async (
+  context: IngestContext,
+  request: IncomingMessage,
+  trace?: RequestTrace,
+): Promise<Answer> => {
   const read = readRequestHeaders(request.headers)
   if (!read.ok)
     return refused('malformed', { detail: read.reason, errors: [{ header: read.header, detail: read.reason }] })
@@ -98,6 +107,7 @@ export const ingest = async (context: IngestContext, request: IncomingMessage): 
     bodySha256Hex,
   })
   if (unauthenticated !== undefined) return refused(unauthenticated.code, { detail: unauthenticated.detail })
+  trace?.authenticated(deviceId)
   // Only who is authenticated spends a device's tokens: a stranger could lock it out otherwise.
   const bucket = context.rateLimit.take(deviceId, nowMs)
   if (!bucket.ok)
@@ -127,12 +137,16 @@ export const ingest = async (context: IngestContext, request: IncomingMessage): 
     contentType: CONTENT_TYPE,
     sha256Hex: bodySha256Hex,
   }
+  const publishing = trace?.publish(messageId, body.length)
+  // Without tracing here, the device's own context goes on to whoever reads the signal.
+  const traceparent = publishing?.traceparent ?? passedOn(request.headers.traceparent)
   const message: Message = {
     ...signed,
     deviceTimestampMs: recording.timestamp,
     schema: RECORDING_SCHEMA,
     attempt: 0,
     signatureHex: signMessage(signing.key, signed),
+    ...(traceparent !== undefined && { traceparent }),
   }
   const outcome = await context.publisher.publish({
     exchange: context.exchange,
@@ -140,6 +154,7 @@ export const ingest = async (context: IngestContext, request: IncomingMessage): 
     body,
     properties: toProperties(message),
   })
+  publishing?.ended(outcome)
   context.published(outcome)
   if (outcome !== 'confirmed') return refused('unavailable', { detail: WHY[outcome] }, retryAfter(context.random()))
   await context.nonces.write(deviceId, nonce, { messageId, sha256Hex: bodySha256Hex })

@@ -2,4 +2,4 @@ import { runProcess } from '#runtime/process.ts'
 import { readConfig } from './config.ts'
 import { startProducer } from './service.ts'
 
-await runProcess('producer', () => readConfig(process.env), startProducer({ now: Date.now, random: Math.random }))
+await runProcess('producer', process.env, readConfig, startProducer({ now: Date.now, random: Math.random }))

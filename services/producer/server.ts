@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { PROBLEM_CONTENT_TYPE, toProblem } from '#contract/problem.ts'
 import type { Logger } from '#runtime/log.ts'
 import { type Answer, INGEST_PATH, type IngestContext, ingest } from './ingest.ts'
+import type { createRequestTraces, RequestTrace } from './request-trace.ts'
 
 /** The results that are counted, by the status that was answered. */
 export const RESULTS = [
@@ -48,7 +49,7 @@ const problem = (
   return { status: body.status, body, headers }
 }
 
-const answerTo = async (context: IngestContext, request: IncomingMessage): Promise<Answer> => {
+const answerTo = async (context: IngestContext, request: IncomingMessage, trace?: RequestTrace): Promise<Answer> => {
   const url = request.url ?? ''
   if (url !== INGEST_PATH)
     return url.startsWith(`${INGEST_PATH}?`)
@@ -56,7 +57,7 @@ const answerTo = async (context: IngestContext, request: IncomingMessage): Promi
       : problem('not_found', `expected POST ${INGEST_PATH}`)
   if (request.method !== 'POST')
     return problem('method_not_allowed', `expected POST, got ${request.method}`, { allow: 'POST' })
-  return ingest(context, request)
+  return ingest(context, request, trace)
 }
 
 const send = (response: ServerResponse, { status, body, headers }: Answer): void => {
@@ -80,20 +81,25 @@ const LIMITS = {
 
 /**
  * The server that devices post to: node:http itself, because a framework costs more than all the checks together.
- * @param seen told the result of each request and the seconds it took
+ * @param seen told the answer to each request and the seconds it took
+ * @param traces starts the trace of a request, where traces are on
  */
 export const createIngestServer = (
   context: IngestContext,
-  seen: (result: Result, seconds: number) => void,
+  seen: (answer: Answer, request: IncomingMessage, seconds: number, exemplar?: Record<string, string>) => void,
   log: Logger,
+  traces?: ReturnType<typeof createRequestTraces>,
 ): Server =>
   createServer(LIMITS, async (request, response) => {
     const startedAt = context.now()
-    const answer = await answerTo(context, request).catch((error: Error) => {
-      log.error({ err: error }, 'ingest failed')
+    const isIngest = request.url === INGEST_PATH && request.method === 'POST'
+    const trace = isIngest ? traces?.(request, INGEST_PATH, startedAt) : undefined
+    const answer = await answerTo(context, request, trace).catch((error: Error) => {
+      log.error({ err: error, ...trace?.exemplar() }, 'ingest failed')
       return problem('internal', 'the request could not be handled')
     })
     if (!request.complete) response.shouldKeepAlive = false // the rest of its body would be taken for a request
     send(response, answer)
-    seen(resultOf(answer), (context.now() - startedAt) / 1000)
+    trace?.answered(answer.status)
+    seen(answer, request, (context.now() - startedAt) / 1000, trace?.exemplar())
   })

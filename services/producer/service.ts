@@ -1,4 +1,5 @@
 import { superviseLink } from '#runtime/amqp.ts'
+import { timedRedis } from '#runtime/database-metrics.ts'
 import { watchKeys } from '#runtime/keys.ts'
 import type { Logger } from '#runtime/log.ts'
 import { createNonces } from '#runtime/nonces.ts'
@@ -8,9 +9,11 @@ import { createPublisher } from '#runtime/publisher.ts'
 import { openRedis } from '#runtime/redis.ts'
 import type { Ending } from '#runtime/shut-down.ts'
 import { assertTopology } from '#runtime/topology-check.ts'
+import type { Tracing } from '#runtime/tracing.ts'
 import type { Config } from './config.ts'
 import { createMetrics } from './metrics.ts'
 import { createRateLimit } from './rate-limit.ts'
+import { createRequestTraces } from './request-trace.ts'
 import { createIngestServer } from './server.ts'
 
 export type World = { now: () => number; random: () => number }
@@ -18,8 +21,8 @@ export type World = { now: () => number; random: () => number }
 /** Starts the producer: it takes requests at once and is ready when the broker has the pipeline's topology. */
 export const startProducer =
   ({ now, random }: World) =>
-  async (config: Config, log: Logger): Promise<Ending[]> => {
-    const metrics = createMetrics(config.SERVICE_VERSION)
+  async (config: Config, log: Logger, tracing?: Tracing): Promise<Ending[]> => {
+    const metrics = createMetrics(config, now)
     const names = namesOf(config)
     const keys = watchKeys(config.KEYS_DIR, log)
     const redis = openRedis(config.REDIS_URI, 'producer', log)
@@ -37,7 +40,7 @@ export const startProducer =
     })
     const context = {
       keys: keys.current,
-      nonces: createNonces(redis, metrics.bypassed),
+      nonces: createNonces(redis, metrics.bypassed, timedRedis(metrics.database)),
       publisher,
       rateLimit: createRateLimit(config.RATE_LIMIT_PER_DEVICE_PER_MINUTE),
       exchange: names.exchange,
@@ -46,7 +49,8 @@ export const startProducer =
       now,
       random,
     }
-    const server = createIngestServer(context, metrics.answered, log)
+    const traces = tracing && createRequestTraces(tracing, { ...names, broker: config.AMQP_URI })
+    const server = createIngestServer(context, metrics.answered, log, traces)
     const probes = await serveProbes(config.METRICS_PORT, metrics.registry, { broker: link.problem })
     await listen(server, config.HTTP_PORT)
     log.info(`listening on ${config.HTTP_PORT}`)

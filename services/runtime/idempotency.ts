@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
+import type { Timed } from './database-metrics.ts'
 import { createFastPath } from './fast-path.ts'
-import { slotOf } from './redis.ts'
+import { SLOTS, slotOf } from './redis.ts'
 
 export type MessageName = { deviceId: string; messageId: string }
 
@@ -48,7 +49,7 @@ const keyOf = ({ deviceId, messageId }: MessageName): string => `idempotency:${s
  * @param owner names this process; a message that is delivered to it again is still its own
  * @param bypassed told each time that Redis was not asked or did not answer
  */
-export const createIdempotency = (redis: Redis, owner: string, bypassed: () => void): Idempotency => {
+export const createIdempotency = (redis: Redis, owner: string, bypassed: () => void, timed: Timed): Idempotency => {
   redis.defineCommand('claimMessages', { lua: CLAIM })
   redis.defineCommand('markMessages', { lua: STORED })
   const scripts = redis as unknown as Scripts
@@ -56,13 +57,34 @@ export const createIdempotency = (redis: Redis, owner: string, bypassed: () => v
   return {
     claim: async (messages) => {
       const answers = await fastPath(() =>
-        scripts.claimMessages(messages.length, ...messages.map(keyOf), `P:${owner}`, String(LEASE_MS)),
+        timed('claim', scripts.claimMessages(messages.length, ...messages.map(keyOf), `P:${owner}`, String(LEASE_MS))),
       )
       return answers?.map((answer) => CLAIMS[answer] ?? 'claimed')
     },
     markStored: async (messages) => {
       const values = messages.map(({ idHex }) => `D:${idHex}`)
-      await fastPath(() => scripts.markMessages(messages.length, ...messages.map(keyOf), String(DONE_MS), ...values))
+      await fastPath(() =>
+        timed('mark', scripts.markMessages(messages.length, ...messages.map(keyOf), String(DONE_MS), ...values)),
+      )
     },
   }
+}
+
+/**
+ * What Redis knows of a message when its device is not known: all slots are asked, in one round trip.
+ * @returns the id that it is stored under, `claimed` while some process is at work on it, else undefined
+ * @throws when Redis cannot be asked
+ */
+export const findClaim = async (
+  redis: Redis,
+  messageId: string,
+): Promise<{ idHex: string } | 'claimed' | undefined> => {
+  const pipeline = redis.pipeline()
+  for (const slot of SLOTS) pipeline.get(`idempotency:${slot}:${messageId}`)
+  const answers = (await pipeline.exec()) ?? []
+  const failed = answers.find(([error]) => error !== null)?.[0]
+  if (failed) throw failed
+  const value = answers.map(([, answer]) => answer).find((answer) => typeof answer === 'string')
+  if (value === undefined) return undefined
+  return String(value).startsWith('D:') ? { idHex: String(value).slice(2) } : 'claimed'
 }

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import type { Timed } from './database-metrics.ts'
 import { slotOf } from './redis.ts'
 
 /** What was accepted under a nonce. */
@@ -17,13 +18,14 @@ const NONCE_MS = 900_000
 const keyOf = (deviceId: string, nonce: string): string => `hmac_nonce:${slotOf(deviceId)}:${deviceId}:${nonce}`
 
 /** @param bypassed told each time that Redis could not be asked */
-export const createNonces = (redis: Redis, bypassed: () => void): Nonces => ({
+export const createNonces = (redis: Redis, bypassed: () => void, timed: Timed): Nonces => ({
   read: async (deviceId, nonce) => {
-    const value = await redis.get(keyOf(deviceId, nonce)).catch(() => void bypassed())
+    const value = await timed('get', redis.get(keyOf(deviceId, nonce))).catch(() => void bypassed())
     const [messageId, sha256Hex] = value?.split(':') ?? []
     return messageId === undefined || sha256Hex === undefined ? undefined : { messageId, sha256Hex }
   },
   write: async (deviceId, nonce, { messageId, sha256Hex }) => {
-    await redis.set(keyOf(deviceId, nonce), `${messageId}:${sha256Hex}`, 'PX', NONCE_MS, 'NX').catch(bypassed)
+    const set = redis.set(keyOf(deviceId, nonce), `${messageId}:${sha256Hex}`, 'PX', NONCE_MS, 'NX')
+    await timed('set', set).catch(bypassed)
   },
 })

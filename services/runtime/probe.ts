@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http'
-import type { Registry } from 'prom-client'
+import type { Metrics } from './metrics.ts'
 
 /** What a process needs to serve: each check by name, with undefined when it holds or with what is wrong. */
 export type Checks = Record<string, () => string | undefined>
@@ -8,7 +8,7 @@ export type Checks = Record<string, () => string | undefined>
  * Serves `/livez`, which never looks at a dependency, `/readyz[?verbose]`, which does, and `/metrics`.
  * @returns the server once it listens
  */
-export const serveProbes = (port: number, registry: Registry, checks: Checks): Promise<Server> => {
+export const serveProbes = (port: number, registry: Metrics, checks: Checks): Promise<Server> => {
   const server = createServer(async (request, response) => {
     const [path] = (request.url ?? '/').split('?')
     if (path === '/livez') return void response.end('ok\n')

@@ -26,6 +26,10 @@ export const openRedis = (uri: string, name: string, log: Logger): Redis => {
   return redis
 }
 
+const SLOT_COUNT = 64
+const slot = (number: number): string => `{s${String(number).padStart(2, '0')}}`
+
 /** Keys of one device share a slot of a Redis cluster, so that a batch stays few commands. */
-export const slotOf = (deviceId: string): string =>
-  `{s${String(Number.parseInt(deviceId.slice(-2), 16) % 64).padStart(2, '0')}}`
+export const slotOf = (deviceId: string): string => slot(Number.parseInt(deviceId.slice(-2), 16) % SLOT_COUNT)
+
+export const SLOTS: readonly string[] = Array.from({ length: SLOT_COUNT }, (_, number) => slot(number))

@@ -23,6 +23,10 @@ export type SignalDocument = Summary & {
   /** Bytes of the raw body. */
   dataVolume: number
   rawSha256: string
+  /** Of the trace that the message belongs to, when its device or the producer began one. */
+  traceId?: string
+  /** How often it was tried, when that was more than once. */
+  attempts?: number
 }
 
 /** A file of the GridFS bucket `raw_payloads`, readable by any driver's GridFSBucket. */
@@ -55,7 +59,12 @@ export type Entry = {
   receivedAtMs: number
   body: Buffer
   summary: Summary
+  traceId?: string
+  attempts?: number
 }
+
+/** Told when a part of a batch is in the store. */
+export type StoreLap = (stage: 'store_raw' | 'store_signal') => void
 
 /** `conflict`: another body is stored under the same id. */
 export type Stored = 'stored' | 'duplicate' | 'conflict'
@@ -71,6 +80,7 @@ export const openStore = (uri: string, database: string, appName: string): Store
     serverSelectionTimeoutMS: 5_000,
     socketTimeoutMS: 30_000,
     maxPoolSize: 10,
+    monitorCommands: true,
     retryWrites: false, // every write here may be repeated by us: its ids are fixed
   })
   const db = client.db(database)
@@ -139,6 +149,8 @@ const signalOf = (entry: Entry, _id: ObjectId, now: Date): SignalDocument => ({
   status: 'processed',
   dataVolume: entry.body.length,
   rawSha256: entry.sha256Hex,
+  ...(entry.traceId !== undefined && { traceId: entry.traceId }),
+  ...(entry.attempts !== undefined && { attempts: entry.attempts }),
 })
 
 /** Of the entries whose id was there already, those whose stored bytes or digest differ. */
@@ -175,7 +187,12 @@ const conflictsAmong = async (
  * @throws the driver's error when the store is away or did not confirm; then nothing is known of any entry, and the
  *   whole batch may be stored again
  */
-export const storeBatch = async (store: Store, entries: Entry[], now: Date): Promise<Stored[]> => {
+export const storeBatch = async (
+  store: Store,
+  entries: Entry[],
+  now: Date,
+  lap: StoreLap = () => {},
+): Promise<Stored[]> => {
   const ids = entries.map(({ idHex }) => new ObjectId(idHex))
   const at = (index: number): ObjectId => ids[index] as ObjectId
   const chunks = entries.map((entry, i) => ({
@@ -193,6 +210,7 @@ export const storeBatch = async (store: Store, entries: Entry[], now: Date): Pro
     ),
   ])
   const conflicts = await conflictsAmong(store, entries, ids, knownChunks.union(knownFiles))
+  lap('store_raw')
   const sound = entries.flatMap((_, index) => (conflicts.has(index) ? [] : [index]))
   const knownSignals =
     sound.length === 0
@@ -201,6 +219,7 @@ export const storeBatch = async (store: Store, entries: Entry[], now: Date): Pro
           store.signals,
           sound.map((i) => signalOf(entries[i] as Entry, at(i), now)),
         )
+  lap('store_signal')
   const duplicates = new Set([...knownSignals].map((position) => sound[position]))
   return entries.map((_, index) => (conflicts.has(index) ? 'conflict' : duplicates.has(index) ? 'duplicate' : 'stored'))
 }

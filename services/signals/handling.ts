@@ -1,22 +1,19 @@
 import type { Options } from 'amqplib'
-import {
-  type DeadLetterReason,
-  deadLetterAddress,
-  deadLetterHeaders,
-  withoutBrokerHeaders,
-} from '#contract/dead-letter.ts'
+import { deadLetterAddress, deadLetterHeaders, withoutBrokerHeaders } from '#contract/dead-letter.ts'
 import { decideRetry, type RetryPolicy } from '#contract/retry.ts'
 import type { TopologyNames } from '#contract/topology.ts'
 import { type Delivery, settle } from '#runtime/consumer.ts'
 import type { Idempotency } from '#runtime/idempotency.ts'
 import type { Publication, Publisher } from '#runtime/publisher.ts'
-import type { Entry } from '#runtime/signal-store.ts'
+import type { Entry, Stored, StoreLap } from '#runtime/signal-store.ts'
+import type { BatchWatch } from './batch-watch.ts'
 import { type Failure, inspect } from './inspection.ts'
 import { type StoringContext, storeAll } from './storing.ts'
 
 export type Ended = 'stored' | 'duplicate' | 'retried' | 'dead_lettered'
 
-export type HandlingContext = StoringContext & {
+export type HandlingContext = Omit<StoringContext, 'store'> & {
+  store: (entries: Entry[], lap: StoreLap) => Promise<Stored[]>
   messageKeys: () => Map<string, Buffer>
   idempotency: Idempotency
   publisher: Publisher
@@ -24,15 +21,13 @@ export type HandlingContext = StoringContext & {
   retry: RetryPolicy
   now: () => number
   random: () => number
-  /** A message was acknowledged. `receivedAtMs` is the producer's clock. */
-  ended: (how: Ended, reason: DeadLetterReason | '', receivedAtMs: number) => void
+  /** Follows a batch to its end. */
+  watch: (deliveries: Delivery[]) => BatchWatch
   /** Waits a moment before a message that could be neither stored nor moved is given back. */
   pause: () => Promise<void>
 }
 
 type Verdict = { kind: 'stored' } | { kind: 'duplicate' } | Failure
-
-const receivedAtOf = ({ message }: Delivery): number => Number(message.properties.headers?.['x-received-at'] ?? 0)
 
 const attemptOf = ({ message }: Delivery): number => {
   const attempt = Number(message.properties.headers?.['x-attempt'] ?? 0)
@@ -92,10 +87,15 @@ const bareDeadLetter = (context: HandlingContext, delivery: Delivery, failure: F
   })
 
 /** The one place where a message is acknowledged: after it is stored, or after its copy is confirmed elsewhere. */
-const conclude = async (context: HandlingContext, delivery: Delivery, verdict: Verdict): Promise<void> => {
+const conclude = async (
+  context: HandlingContext,
+  watch: BatchWatch,
+  delivery: Delivery,
+  verdict: Verdict,
+): Promise<void> => {
   if (verdict.kind === 'stored' || verdict.kind === 'duplicate') {
     settle(delivery, 'ack')
-    context.ended(verdict.kind, '', receivedAtOf(delivery))
+    watch.ended(delivery, verdict.kind)
     return
   }
   const { as, publication } = publicationFor(context, delivery, verdict)
@@ -106,20 +106,23 @@ const conclude = async (context: HandlingContext, delivery: Delivery, verdict: V
   }
   if (outcome === 'confirmed') {
     settle(delivery, 'ack')
-    context.ended(ended, verdict.reason, receivedAtOf(delivery))
+    watch.ended(delivery, ended, verdict)
     return
   }
   await context.pause()
   settle(delivery, 'requeue')
+  watch.ended(delivery, 'returned', verdict)
 }
 
 /** Handles a batch to its end; every delivery is settled, or its channel is gone and the broker delivers it again. */
 export const handleBatch = async (context: HandlingContext, deliveries: Delivery[]): Promise<void> => {
+  const watch = context.watch(deliveries)
   const keys = context.messageKeys()
   const verdicts = new Map<Delivery, Verdict>()
   const sound: { delivery: Delivery; entry: Entry }[] = []
   for (const delivery of deliveries) {
-    const inspection = inspect(delivery.message.properties, delivery.message.content, keys)
+    const inspection = inspect(delivery.message.properties, delivery.message.content, keys, watch.lap)
+    watch.lap(inspection.kind === 'sound' ? 'transform' : 'verify')
     if (inspection.kind === 'sound') sound.push({ delivery, entry: inspection.entry })
     else verdicts.set(delivery, inspection)
   }
@@ -129,13 +132,18 @@ export const handleBatch = async (context: HandlingContext, deliveries: Delivery
     idHex: entry.idHex,
   }))
   const claims = named.length === 0 ? undefined : await context.idempotency.claim(named)
+  watch.lap('dedupe')
   const unknown = sound.filter((_, index) => claims?.[index] !== 'stored')
+  const store = (entries: Entry[]): Promise<Stored[]> => {
+    watch.skip()
+    return context.store(entries, watch.lap)
+  }
   const stored = await storeAll(
-    context,
+    { ...context, store },
     unknown.map(({ entry }) => entry),
   )
   for (const { delivery } of sound) verdicts.set(delivery, { kind: 'duplicate' })
-  for (const [index, { delivery }] of unknown.entries()) {
+  for (const [index, { delivery, entry }] of unknown.entries()) {
     const outcome = stored[index] ?? { failed: 'no outcome' }
     if (typeof outcome === 'object')
       verdicts.set(delivery, { kind: 'retry', reason: 'storage_failed', detail: outcome.failed })
@@ -146,8 +154,10 @@ export const handleBatch = async (context: HandlingContext, deliveries: Delivery
         detail: 'another body is stored under this id',
       })
     else verdicts.set(delivery, { kind: outcome })
+    if (outcome === 'stored') watch.stored(entry)
   }
-  await Promise.all([...verdicts].map(([delivery, verdict]) => conclude(context, delivery, verdict)))
+  await Promise.all([...verdicts].map(([delivery, verdict]) => conclude(context, watch, delivery, verdict)))
   const done = new Set(unknown.flatMap(({ entry }, index) => (stored[index] === 'stored' ? [entry.messageId] : [])))
   if (done.size > 0) await context.idempotency.markStored(named.filter(({ messageId }) => done.has(messageId)))
+  watch.close()
 }

@@ -34,12 +34,12 @@ const published = (body: string, change: Partial<Message> = {}, kid = 'p1', rece
 
 describe('a message', () => {
   it('that a producer signed is sound, with its fixed id and its figures', () =>
-    expect(inspect(published(BODY), Buffer.from(BODY), KEYS)).toMatchObject({
+    expect(inspect(published(BODY), Buffer.from(BODY), KEYS, () => {})).toMatchObject({
       kind: 'sound',
       entry: { idHex: expect.stringMatching(/^67746d98/), summary: { dataPoints: 1 } },
     }))
   it('that was tried before is still sound: a retry changes nothing that is signed', () =>
-    expect(inspect(published(BODY, { attempt: 3 }), Buffer.from(BODY), KEYS).kind).toBe('sound'))
+    expect(inspect(published(BODY, { attempt: 3 }), Buffer.from(BODY), KEYS, () => {}).kind).toBe('sound'))
 
   it.each([
     ['with another body', published(BODY), `${BODY} `, 'dead', 'auth_bad_signature'],
@@ -69,6 +69,6 @@ describe('a message', () => {
       'transform_failed',
     ],
   ])('%s is refused', (_, properties, body, kind, reason) =>
-    expect(inspect(properties, Buffer.from(body), KEYS)).toMatchObject({ kind, reason }),
+    expect(inspect(properties, Buffer.from(body), KEYS, () => {})).toMatchObject({ kind, reason }),
   )
 })

@@ -5,6 +5,13 @@ import { runProcess } from '#runtime/process.ts'
 import { readConfig } from './config.ts'
 import { startSignals } from './service.ts'
 
-const world = { now: Date.now, random: Math.random, newId: randomUUID, delay: (ms: number) => delay(ms), every }
+const world = {
+  now: Date.now,
+  tick: () => performance.now(),
+  random: Math.random,
+  newId: randomUUID,
+  delay: (ms: number) => delay(ms),
+  every,
+}
 
-await runProcess('signals', () => readConfig(process.env), startSignals(world))
+await runProcess('signals', process.env, readConfig, startSignals(world))

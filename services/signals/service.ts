@@ -1,6 +1,7 @@
 import { superviseLink } from '#runtime/amqp.ts'
 import { createBatcher } from '#runtime/batcher.ts'
 import { createConsumer, type Delivery, settle } from '#runtime/consumer.ts'
+import { timeCommands, timedRedis } from '#runtime/database-metrics.ts'
 import { deadLettersOf, ensureDeadLetterIndexes } from '#runtime/dead-letter-store.ts'
 import { createIdempotency } from '#runtime/idempotency.ts'
 import { watchKeys } from '#runtime/keys.ts'
@@ -11,16 +12,21 @@ import { createPublisher } from '#runtime/publisher.ts'
 import { openRedis } from '#runtime/redis.ts'
 import { ensureRetention, sweepExpired } from '#runtime/retention.ts'
 import type { Ending } from '#runtime/shut-down.ts'
-import { type Entry, ensureIndexes, openStore, pingStore, storeBatch } from '#runtime/signal-store.ts'
+import { ensureIndexes, openStore, pingStore, storeBatch } from '#runtime/signal-store.ts'
 import { assertTopology } from '#runtime/topology-check.ts'
+import type { Tracing } from '#runtime/tracing.ts'
 import { startArchiver } from './archiver.ts'
+import { createBatchWatches } from './batch-watch.ts'
 import type { Config } from './config.ts'
 import { type HandlingContext, handleBatch } from './handling.ts'
 import { createMetrics } from './metrics.ts'
 import { createOutage } from './outage.ts'
+import { createProcessSpans } from './process-span.ts'
 
 export type World = {
   now: () => number
+  /** A clock in ms that is finer and does not go back. */
+  tick: () => number
   random: () => number
   newId: () => string
   delay: (ms: number) => Promise<void>
@@ -35,13 +41,15 @@ const SWEEP_MS = 3_600_000
 
 /** Starts signals: the store's indexes first, then it takes messages. Publishes on a connection of its own. */
 export const startSignals =
-  ({ now, random, newId, delay, every }: World) =>
-  async (config: Config, log: Logger): Promise<Ending[]> => {
-    const metrics = createMetrics(config.SERVICE_VERSION)
+  ({ now, tick, random, newId, delay, every }: World) =>
+  async (config: Config, log: Logger, tracing?: Tracing): Promise<Ending[]> => {
+    let inFlight = 0
+    const metrics = createMetrics(config, () => inFlight)
     const names = namesOf(config)
     const keys = watchKeys(config.KEYS_DIR, log)
     const redis = openRedis(config.REDIS_URI, 'signals', log)
     const store = openStore(config.MONGODB_URI, config.MONGODB_DATABASE, 'xray-signals')
+    timeCommands(store.client, metrics.database)
     const alive = () =>
       pingStore(store).then(
         () => true,
@@ -49,9 +57,10 @@ export const startSignals =
       )
     const address = { uri: config.AMQP_URI, vhost: config.AMQP_VHOST, queue: names.queue, log }
 
-    const consumer = createConsumer(names.queue, config.PREFETCH, (delivery) =>
-      batcher.add(delivery, delivery.message.content.length),
-    )
+    const consumer = createConsumer(names.queue, config.PREFETCH, (delivery) => {
+      inFlight++
+      batcher.add(delivery, delivery.message.content.length)
+    })
     const outage = createOutage({
       alive,
       pause: consumer.pause,
@@ -65,9 +74,10 @@ export const startSignals =
       name: `${config.PIPELINE_NAME}-signals-publish`,
       setUp: async (channel) => publisher.observe(channel),
     })
+    const spans = tracing && createProcessSpans(tracing, names.queue, config.MONGODB_DATABASE)
     const context: HandlingContext = {
       messageKeys: () => keys.current().messages,
-      idempotency: createIdempotency(redis, newId(), metrics.bypassed),
+      idempotency: createIdempotency(redis, newId(), metrics.bypassed, timedRedis(metrics.database)),
       publisher,
       names,
       retry: { maxRetries: config.MAX_RETRIES, delaysMs: config.RETRY_DELAYS_MS, jitterMs: config.RETRY_JITTER_MS },
@@ -76,13 +86,8 @@ export const startSignals =
       alive,
       outage: outage.wait,
       pause: () => delay(PROBE_MS),
-      ended: (how, reason, receivedAtMs) => metrics.ended(how, reason, (now() - receivedAtMs) / 1000),
-      store: async (entries: Entry[]) => {
-        const startedAt = now()
-        const stored = await storeBatch(store, entries, new Date(startedAt))
-        metrics.batchStored((now() - startedAt) / 1000)
-        return stored
-      },
+      watch: createBatchWatches({ metrics, spans, log, now, tick }),
+      store: (entries, lap) => storeBatch(store, entries, new Date(now()), lap),
     }
     const limits = {
       items: config.BATCH_SIZE,
@@ -91,11 +96,15 @@ export const startSignals =
       inFlight: BATCHES_IN_FLIGHT,
     }
     const batcher = createBatcher<Delivery>(limits, (deliveries) =>
-      handleBatch(context, deliveries).catch(async (error: Error) => {
-        log.error({ err: error }, 'a batch failed and is given back to the broker')
-        await delay(PROBE_MS)
-        for (const delivery of deliveries) settle(delivery, 'requeue')
-      }),
+      handleBatch(context, deliveries)
+        .catch(async (error: Error) => {
+          log.error({ err: error }, 'a batch failed and is given back to the broker')
+          await delay(PROBE_MS)
+          for (const delivery of deliveries) settle(delivery, 'requeue')
+        })
+        .finally(() => {
+          inFlight -= deliveries.length
+        }),
     )
 
     const sweep = () =>
