@@ -7,6 +7,7 @@ import { EXIT, Failure } from './failure.ts'
 import { duration, positive, whole } from './numbers.ts'
 import type { SettingName } from './settings.ts'
 import { type World as SimulationWorld, simulate } from './simulate.ts'
+import { traceCommand } from './trace-command.ts'
 
 export type Run = (flags: Partial<Record<SettingName, string>>) => World & SimulationWorld
 
@@ -137,6 +138,7 @@ export const runCommandLine = async (argv: string[], open: Run): Promise<number>
         .demandCommand(1, 'expected list, get or raw'),
     )
     .command('dlq', 'dead letters: what could not be stored', (y) => deadLettersCommands(y, act))
+    .command(traceCommand(act))
     .command('devices', 'devices and their keys', (y) =>
       y
         .command(

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { DEVICE_ID } from '#contract/ids.ts'
 import { readRecording } from '#contract/recording.ts'
+import type { TraceContext } from '#contract/traceparent.ts'
 import type { Cluster } from './cluster.ts'
 import { type Device, deviceFrom, post } from './device.ts'
 import { examine } from './doctor.ts'
@@ -34,7 +35,8 @@ const json = (value: unknown): string => JSON.stringify(value, null, 2)
 export const tokenOf = async ({ settings, cluster }: World): Promise<string> =>
   settings.token.value || cluster().key('api-admin-token')
 
-const ask = async (world: World, path: string): Promise<Response> =>
+/** Asks the API as the user that the settings name. */
+export const ask = async (world: World, path: string): Promise<Response> =>
   askApi(world.settings.api.value, path, await tokenOf(world))
 
 /** A device's key: given, or derived from the pipeline's master key. */
@@ -100,6 +102,15 @@ const untilStored = async (world: World, messageId: string, deviceId: string): P
   }
 }
 
+const randomHex = (world: World): string => Buffer.from(world.nonce(), 'base64url').toString('hex')
+
+/** A trace that begins here. It is sampled whatever the producer's ratio: who sends one message by hand wants to see it. */
+const newTrace = (world: World): TraceContext => ({
+  traceId: randomHex(world),
+  spanId: randomHex(world).slice(0, 16),
+  sampled: true,
+})
+
 /** Sends a file as it lies, byte by byte; the device is the one that it names unless another is given. */
 export const send = async (
   world: World,
@@ -115,11 +126,20 @@ export const send = async (
       `${file}: no device can be read from it${read.ok ? '' : ` (${read.fault.pointer || '/'}: ${read.fault.detail})`}; name one with --device`,
     )
   const device = await deviceOf(world, deviceId, options.keyId)
-  const answer = await post(world.settings.ingest.value, device, body, world.nonce(), Math.floor(world.now() / 1000))
+  const trace = newTrace(world)
+  const timestampSeconds = Math.floor(world.now() / 1000)
+  const answer = await post(world.settings.ingest.value, device, body, world.nonce(), timestampSeconds, trace)
   if (answer.status !== 202 || answer.messageId === undefined)
     throw new Failure(exitOf(answer.status), `ingest answered ${problemText(answer.status, answer.problem)}`)
   const id = options.wait ? await untilStored(world, answer.messageId, deviceId) : undefined
-  world.out(json({ messageId: answer.messageId, status: 'accepted', ...(id !== undefined && { id }) }))
+  world.out(
+    json({
+      messageId: answer.messageId,
+      status: 'accepted',
+      traceId: trace.traceId,
+      ...(id !== undefined && { id }),
+    }),
+  )
   return EXIT.ok
 }
 

@@ -2,6 +2,7 @@ import { deriveDeviceKey } from '#contract/device-key.ts'
 import { sha256Hex } from '#contract/digest.ts'
 import type { Problem } from '#contract/problem.ts'
 import { signRequest } from '#contract/request-signature.ts'
+import { type TraceContext, toTraceparent } from '#contract/traceparent.ts'
 import { call } from './http.ts'
 
 /** A device with its key, as it would be on the device. */
@@ -55,10 +56,14 @@ export const post = async (
   body: Uint8Array,
   nonce: string,
   timestampSeconds: number,
+  trace?: TraceContext,
 ): Promise<Posted> => {
   const response = await call(new URL(PATH, ingest).href, {
     method: 'POST',
-    headers: signedHeaders(device, body, nonce, timestampSeconds),
+    headers: {
+      ...signedHeaders(device, body, nonce, timestampSeconds),
+      ...(trace !== undefined && { traceparent: toTraceparent(trace) }),
+    },
     body: Buffer.from(body),
   })
   const answer = (await response.json().catch(() => ({}))) as { messageId?: string } & Partial<Problem>
