@@ -7,6 +7,7 @@ import { archive, type DeadLetters } from '#runtime/dead-letter-store.ts'
 import type { Logger } from '#runtime/log.ts'
 import type { Ending } from '#runtime/shut-down.ts'
 import { archiveBatch } from './archiving.ts'
+import { createOutage } from './outage.ts'
 
 export type ArchiverOptions = {
   uri: string
@@ -23,7 +24,8 @@ export type ArchiverOptions = {
 
 /** Of each of two queues. A forged message has up to 16 MiB, and the pod's limit holds these and what copies them. */
 const PREFETCH = 5
-const BATCH = { items: 2 * PREFETCH, bytes: 32 * 2 ** 20, lingerMs: 5, inFlight: 1 }
+/** Whatever was delivered is in some batch, so that an outage gives all of it back. */
+const BATCH = { items: 2 * PREFETCH, bytes: 32 * 2 ** 20, lingerMs: 5, inFlight: 2 * PREFETCH }
 const WAIT_MS = 1_000
 
 /**
@@ -36,17 +38,27 @@ export const startArchiver = (options: ArchiverOptions): Ending[] => {
   const consumers = [names.deadLetterQueue, names.parkedQueue].map((queue) => createConsumer(queue, PREFETCH, take))
   const all = async (act: 'pause' | 'resume'): Promise<void> =>
     void (await Promise.all(consumers.map((consumer) => consumer[act]())))
+  const outage = createOutage({
+    // A store that answers and takes nothing, for want of disk, is not asked without a pause either.
+    alive: async () => {
+      await delay(WAIT_MS)
+      return alive()
+    },
+    pause: () => all('pause'),
+    resume: () => all('resume'),
+    wait: async () => undefined,
+    log,
+  })
   const context = {
     parkedQueue: names.parkedQueue,
     archive: (documents: Parameters<typeof archive>[1]) => archive(letters, documents),
     alive,
-    pause: () => all('pause'),
-    resume: () => all('resume'),
+    outage: outage.wait,
     wait: () => delay(WAIT_MS),
     now,
     archived: (reason: string) => archived.inc({ reason }),
-    failed: (error: Error, messageId: string | undefined) =>
-      log.error({ err: error, messageId }, 'dead letters cannot be archived and stay in their queue'),
+    refused: (error: Error, messageId: string) =>
+      log.error({ err: error, messageId }, 'the store refuses a dead letter'),
   }
   const batcher = createBatcher<Delivery>(BATCH, (deliveries) =>
     archiveBatch(context, deliveries).catch(async (error: Error) => {

@@ -5,13 +5,12 @@ import type { Delivery } from '#runtime/consumer.ts'
 import type { DeadLetterDocument } from '#runtime/dead-letter-store.ts'
 import { archiveBatch } from './archiving.ts'
 
-/** A store that is away for some calls and refuses what is named `poison`; everything that happens, in order. */
-const scripted = ({ awayFor = 0, refusesAll = false } = {}) => {
+/** A store that is away at first, or refuses all, and refuses what is named `poison`; everything that happens, in order. */
+const scripted = ({ isAway = false, refusesAll = false } = {}) => {
   const log: string[] = []
   const stored = new Map<string, DeadLetterDocument>()
-  let away = awayFor
+  let away = isAway
   let refusing = refusesAll
-  const tell = (what: string) => async () => void log.push(what)
   const delivery = (messageId: string, change: object = {}): Delivery => ({
     message: {
       content: Buffer.from(messageId),
@@ -23,24 +22,23 @@ const scripted = ({ awayFor = 0, refusesAll = false } = {}) => {
   const context = {
     parkedQueue: 'iot.dlx.parked',
     archive: async (documents: DeadLetterDocument[]) => {
-      if (away > 0) throw new Error('away')
+      if (away) throw new Error('away')
       if (refusing || documents.some(({ messageId }) => messageId === 'poison')) throw new Error('refused')
       const fresh = documents.filter(({ _id }) => !stored.has(_id.toHexString()))
       for (const document of fresh) stored.set(document._id.toHexString(), document)
       log.push(`stored ${documents.map(({ messageId }) => messageId)}`)
       return fresh
     },
-    alive: async () => away === 0,
-    pause: tell('pause'),
-    resume: tell('resume'),
-    wait: async () => {
-      log.push('wait')
-      away = Math.max(0, away - 1)
+    alive: async () => !away,
+    outage: async () => {
+      log.push('outage')
+      away = false
       refusing = false
     },
+    wait: async () => void log.push('wait'),
     now: () => 7,
     archived: (reason: string) => void log.push(`archived ${reason}`),
-    failed: () => undefined,
+    refused: (_: Error, messageId: string) => void log.push(`refused ${messageId}`),
   }
   return { archive: (...deliveries: Delivery[]) => archiveBatch(context, deliveries), delivery, log, stored }
 }
@@ -62,15 +60,15 @@ describe('dead letters', () => {
   })
 
   it('go back to their queue while the store is away, and no more are taken', async () => {
-    const { archive, delivery, log } = scripted({ awayFor: 2 })
+    const { archive, delivery, log } = scripted({ isAway: true })
     await archive(delivery('a'), delivery('b'))
-    expect(log).toEqual(['pause', 'requeue a', 'requeue b', 'wait', 'wait', 'resume'])
+    expect(log).toEqual(['outage', 'requeue a', 'requeue b'])
   })
 
   it('are not blamed by a store that answers and takes none', async () => {
     const { archive, delivery, log } = scripted({ refusesAll: true })
     await archive(delivery('a'), delivery('b'))
-    expect(log).toEqual(['pause', 'requeue a', 'requeue b', 'wait', 'resume'])
+    expect(log).toEqual(['refused a', 'refused b', 'outage', 'requeue a', 'requeue b'])
   })
 
   it('of which the store refuses one are stored but for that one, which is blamed', async () => {
@@ -79,6 +77,7 @@ describe('dead letters', () => {
     expect(log.filter((line) => !line.startsWith('archived'))).toEqual([
       'stored a',
       'ack a',
+      'refused poison',
       'stored b',
       'ack b',
       'wait',

@@ -8,14 +8,13 @@ export type ArchivingContext = {
   archive: (documents: DeadLetterDocument[]) => Promise<DeadLetterDocument[]>
   /** True when the store answers. */
   alive: () => Promise<boolean>
-  /** Takes no more dead letters until `resume`. */
-  pause: () => Promise<void>
-  resume: () => Promise<void>
+  /** Takes no more dead letters, from this call on, until the store answers and a moment has passed. */
+  outage: (error: Error) => Promise<void>
   wait: () => Promise<void>
   now: () => number
   archived: (reason: DeadLetterReason) => void
-  /** The store is away, or refuses this one alone. */
-  failed: (error: Error, messageId: string | undefined) => void
+  /** The store refused this one by itself. */
+  refused: (error: Error, messageId: string) => void
 }
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
@@ -42,12 +41,10 @@ const store = async (context: ArchivingContext, letters: Letter[]): Promise<void
 }
 
 /** Back to the queue with them, where they wait for the store: held unacknowledged they would time out with us. */
-const giveBack = async (context: ArchivingContext, letters: Letter[]): Promise<void> => {
-  await context.pause()
+const giveBack = (context: ArchivingContext, letters: Letter[], error: Error): Promise<void> => {
+  const over = context.outage(error)
   for (const { delivery } of letters) settle(delivery, 'requeue')
-  do await context.wait()
-  while (!(await context.alive()))
-  await context.resume()
+  return over
 }
 
 /**
@@ -63,19 +60,20 @@ export const archiveBatch = async (context: ArchivingContext, deliveries: Delive
     delivery,
     document: documentOf(delivery, context.parkedQueue, context.now()),
   }))
+  let failure: Error
   try {
     return await store(context, letters)
   } catch (error) {
-    context.failed(error as Error, undefined)
+    failure = error as Error
   }
-  if (!(await context.alive())) return giveBack(context, letters)
+  if (!(await context.alive())) return giveBack(context, letters, failure)
   const refused: Letter[] = []
   for (const letter of letters)
     await store(context, [letter]).catch((error: Error) => {
-      context.failed(error, letter.document.messageId)
+      context.refused(error, letter.document.messageId)
       refused.push(letter)
     })
-  if (refused.length === letters.length) return giveBack(context, letters)
+  if (refused.length === letters.length) return giveBack(context, letters, failure)
   if (refused.length > 0) await context.wait()
   for (const { delivery } of refused) settle(delivery, 'blame')
 }
