@@ -36,7 +36,7 @@ const MOST_GROWTH_BYTES = 80 * 2 ** 20
 const alarmed = async (stage: Stage, kind: 'memory' | 'disk'): Promise<void> => {
   stage.uncount()
   const { producer } = await startBoth(stage)
-  const load = stage.load({ messages: 800, ratePerSecond: 80, patienceMs: 60_000 })
+  const load = stage.load({ messages: 600, ratePerSecond: 100, patienceMs: 60_000 })
   await within(5_000, async () => (load.accepted() > 20 ? true : undefined))
   const before = await producer.metric('process_resident_memory_bytes')
   await withAlarm(kind, async () => {
@@ -60,7 +60,7 @@ const alarm = (kind: 'memory' | 'disk'): Fault => ({
 const rabbitmqKilled = async (stage: Stage): Promise<void> => {
   stage.uncount()
   const { producer, signals } = await startBoth(stage)
-  const load = stage.load({ messages: 800, ratePerSecond: 40, patienceMs: 120_000 })
+  const load = stage.load({ messages: 600, ratePerSecond: 40, patienceMs: 120_000 })
   await within(5_000, async () => (load.accepted() > 50 ? true : undefined))
   await kubectl(['delete', 'pod', 'xray-rabbitmq-0', '-n', 'xray', '--grace-period=0', '--force'])
   await kubectl(['wait', 'pod/xray-rabbitmq-0', '-n', 'xray', '--for=condition=Ready', '--timeout=120s'])

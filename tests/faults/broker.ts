@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { within } from './condition.ts'
 import type { Fault } from './fault.ts'
 import { forge, publish } from './forgery.ts'
@@ -32,12 +31,14 @@ const unbind = async (stage: Stage, queue: string): Promise<void> => {
   await channel.close()
 }
 
+const SET_UP_BYTES = [20, 500, 1000]
+
 const resetDuringSetUp = async (stage: Stage): Promise<void> => {
   stage.uncount()
   const { producer, signals } = await startBoth(stage)
   const load = stage.load({ messages: 300, ratePerSecond: 50, patienceMs: 20_000 })
   // The set-up of a connection sends about 1.2 KB: each of these ends another part of it.
-  for (const clientBytes of [20, 300, 500, 700, 900, 1100])
+  for (const clientBytes of SET_UP_BYTES)
     for (const [proxy, process] of [
       [stage.network.producer, producer],
       [stage.network.signals, signals],
@@ -149,7 +150,7 @@ const bindingRemoved = async (stage: Stage): Promise<void> => {
 export const BROKER: Fault[] = [
   {
     name: 'reset-in-setup',
-    what: 'the connection to the broker is reset at six points of its set-up',
+    what: `the connection to the broker is reset at ${SET_UP_BYTES.length} points of its set-up`,
     expected: 'a new connection is made, the process lives and is ready again in 15 s',
     control: { sabotage: 'no-reconnect', of: 'producer', breaks: /^fault: producer was not ready/ },
     run: resetDuringSetUp,
@@ -191,4 +192,3 @@ export const BROKER: Fault[] = [
     run: deadLetterBindingRemoved,
   },
 ]
-void delay

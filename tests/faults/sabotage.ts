@@ -85,14 +85,8 @@ export const CONTROLS = {
     edits: [{ file: PUBLISHER, from: 'mandatory: true', to: 'mandatory: false' }],
   },
   'random-ids': {
-    what: 'a stored signal gets a random id instead of the one that its message fixes',
-    edits: [
-      {
-        file: INSPECTION,
-        from: 'idHex: objectIdHexFor(recording.timestamp, message.messageId)',
-        to: 'idHex: objectIdHexFor(recording.timestamp, message.messageId + Math.random())',
-      },
-    ],
+    what: 'a write gets ids of its own instead of those that its messages fix',
+    edits: [{ file: STORE, from: '({ idHex }) => new ObjectId(idHex)', to: '() => new ObjectId()' }],
   },
   'outage-spends-attempts': {
     what: 'a store that is away counts as the fault of the messages, and at once',

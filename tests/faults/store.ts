@@ -28,11 +28,13 @@ const storeKilled = async (stage: Stage): Promise<void> => {
   await load.done
 }
 
-const CUTS = 8
+const CUTS = 16
 
 const appliedUnanswered = async (stage: Stage): Promise<void> => {
   await startBoth(stage)
-  const load = stage.load({ messages: 1000, ratePerSecond: 200 })
+  // A slow store: at any moment some batch waits for the answer to its last write.
+  stage.network.store.requests({ kind: 'delay', ms: 100 })
+  const load = stage.load({ messages: 1500, ratePerSecond: 200 })
   for (let cut = 1; cut <= CUTS; cut++) {
     await within(10_000, async () => (load.accepted() > cut * 80 ? true : undefined))
     stage.network.store.answers({ kind: 'swallow' })
