@@ -14,6 +14,7 @@ const replicas = { producer: 2, signals: 3, api: 2 }
 const children = childrenOf(pipeline(), replicas, release)
 
 type PodSpec = {
+  volumes: { name: string; secret?: { items: { key: string }[]; optional: boolean } }[]
   automountServiceAccountToken: boolean
   securityContext: object
   containers: { env: { name: string }[]; envFrom: { configMapRef: { name: string } }[]; securityContext: object }[]
@@ -59,6 +60,18 @@ describe('the children of a pipeline', () => {
       expect(names).toContain('EXTRA')
       expect(new Set(names).size).toBe(names.length)
     }
+  })
+  it('mount the keys that they need and no others, and those of a rotation before there are any', () => {
+    const keys = podSpecs.map(({ volumes }) => volumes.find(({ name }) => name === 'keys')?.secret)
+    expect(keys.map((secret) => secret?.optional)).toEqual([true, true, true])
+    const kinds = keys.map((secret) => [...new Set(secret?.items.map(({ key }) => key.replace(/[0-9]$/, '')))])
+    expect(kinds).toEqual([['device-master-k', 'message-p'], ['message-p'], ['api-admin-token', 'device-master-k']])
+    expect(keys.map((secret) => secret?.items.length)).toEqual([16, 8, 9])
+  })
+  it('are told where the store is, each of them', () => {
+    for (const spec of podSpecs) expect(spec.containers[0]?.env.map(({ name }) => name)).toContain('MONGODB_URI')
+    const settings = children.filter(({ kind }) => kind === 'configMap').map(({ intent }) => intent.data)
+    expect(settings).toEqual(Array(3).fill(expect.objectContaining({ MONGODB_DATABASE: DEFAULTS.store.database })))
   })
   it('take the settings by a name that changes with them', () => {
     const named = (spec: Partial<Pipeline['spec']>) =>

@@ -118,6 +118,8 @@ export const deployment = (
               secret: {
                 secretName: keysSecretName(name, pipeline.spec),
                 items: SECRETS[component].keys.map((key) => ({ key, path: key })),
+                // The kubelet then leaves out the keys that the Secret does not have (yet); a process without any ends.
+                optional: true,
               },
             },
             { name: 'tmp', emptyDir: {} },

@@ -15,6 +15,7 @@ const OWN: Record<Component, (spec: PipelineSpec) => Record<string, string>> = {
   producer: (spec) => ({
     ...broker(spec),
     HTTP_PORT: '8080',
+    MONGODB_DATABASE: spec.store.database,
     RATE_LIMIT_PER_DEVICE_PER_MINUTE: String(spec.producer.rateLimit.perDevicePerMinute),
   }),
   signals: (spec) => ({
@@ -45,11 +46,19 @@ export const settingsOf = ({ metadata, spec }: Pipeline, component: Component): 
   ...OWN[component](spec),
 })
 
-/** The variables that come from connection Secrets, and the keys that a component may read. */
+/** The ids of keys that a pipeline's Secret may hold: a new one needs no change of a Deployment, so no roll-out. */
+const NUMBERS = [1, 2, 3, 4, 5, 6, 7, 8]
+const DEVICE_MASTERS = NUMBERS.map((number) => `device-master-k${number}`)
+const MESSAGE_KEYS = NUMBERS.map((number) => `message-p${number}`)
+
+/**
+ * The variables that come from connection Secrets, and the keys that a component may read. The API seals imported keys
+ * with a device master; only producers and signals know message keys.
+ */
 export const SECRETS: Record<Component, { uris: ('AMQP_URI' | 'MONGODB_URI' | 'REDIS_URI')[]; keys: string[] }> = {
-  producer: { uris: ['AMQP_URI', 'REDIS_URI'], keys: ['device-master-k1', 'message-p1'] },
-  signals: { uris: ['AMQP_URI', 'MONGODB_URI', 'REDIS_URI'], keys: ['message-p1'] },
-  api: { uris: ['AMQP_URI', 'MONGODB_URI', 'REDIS_URI'], keys: ['api-admin-token'] },
+  producer: { uris: ['AMQP_URI', 'MONGODB_URI', 'REDIS_URI'], keys: [...DEVICE_MASTERS, ...MESSAGE_KEYS] },
+  signals: { uris: ['AMQP_URI', 'MONGODB_URI', 'REDIS_URI'], keys: MESSAGE_KEYS },
+  api: { uris: ['AMQP_URI', 'MONGODB_URI', 'REDIS_URI'], keys: ['api-admin-token', ...DEVICE_MASTERS] },
 }
 
 /** The Secret that holds a connection. */

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { KEY_ID } from './device-key.ts'
 import { hmacSha256 } from './digest.ts'
+import { isNonce } from './request-signature.ts'
 
 /**
  * The second signing profile: RFC 9421 with exactly these components and parameters in this order, and no others.
@@ -19,7 +20,7 @@ export const readHttpSignature = (signatureInput: string, signature: string): Ht
   const value = SIGNATURE.exec(signature)?.[1]
   const [, , created, nonce, keyId] = input ?? []
   if (created === undefined || nonce === undefined || keyId === undefined || value === undefined) return undefined
-  if (!KEY_ID.test(keyId)) return undefined
+  if (!KEY_ID.test(keyId) || !isNonce(nonce)) return undefined
   return { createdSeconds: Number(created), nonce, keyId, signature: Buffer.from(value, 'base64') }
 }
 

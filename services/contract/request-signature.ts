@@ -6,6 +6,12 @@ export const SCHEME = 'XRAY1-HMAC-SHA256'
 /** How far a device's clock may be from ours, either way, in seconds. */
 export const MAX_SKEW_SECONDS = 300
 
+// 16 to 32 bytes in base64url without padding are 22 to 43 characters; 1 mod 4 is no length of base64.
+const NONCE = /^[A-Za-z0-9_-]{22,43}$/
+
+/** True for 16 to 32 bytes as unpadded base64url. */
+export const isNonce = (value: string): boolean => NONCE.test(value) && value.length % 4 !== 1
+
 /** What a device signs. `path` has no query; the query must be empty. */
 export type SignedRequest = {
   method: string

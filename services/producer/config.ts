@@ -1,9 +1,10 @@
 import { integer, readEnv } from '#runtime/env.ts'
-import { brokerRules, cacheRules, httpRules, processRules, type Read } from '#runtime/pipeline-env.ts'
+import { brokerRules, cacheRules, httpRules, processRules, type Read, storeRules } from '#runtime/pipeline-env.ts'
 
 const rules = {
   ...processRules,
   ...brokerRules,
+  ...storeRules,
   ...cacheRules,
   ...httpRules,
   RATE_LIMIT_PER_DEVICE_PER_MINUTE: integer(1, 1_000_000, 600),

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { toProblem } from '#contract/problem.ts'
-import type { Answer } from './ingest.ts'
+import type { Answer } from './answers.ts'
 import { rejectionOf } from './metrics.ts'
 
 const refused = (code: Parameters<typeof toProblem>[0]): Answer => ({ status: 400, body: toProblem(code), headers: {} })

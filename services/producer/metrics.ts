@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { KeyState } from '#contract/device-registry.ts'
 import { createDatabaseMetrics, type Observe } from '#runtime/database-metrics.ts'
 import {
   counter,
@@ -10,7 +10,7 @@ import {
   type Metrics,
 } from '#runtime/metrics.ts'
 import { OUTCOMES, type Outcome } from '#runtime/publisher.ts'
-import type { Answer } from './ingest.ts'
+import type { Answer } from './answers.ts'
 import { RESULTS, resultOf } from './server.ts'
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5]
@@ -21,7 +21,9 @@ type Rejection = (typeof REJECTIONS)[number]
 
 export type ProducerMetrics = {
   registry: Metrics
-  answered: (answer: Answer, request: IncomingMessage, seconds: number, exemplar?: Exemplar) => void
+  answered: (answer: Answer, seconds: number, exemplar?: Exemplar) => void
+  /** @param skewSeconds our clock less the sender's */
+  verified: (state: KeyState, skewSeconds: number) => void
   published: (outcome: Outcome) => void
   bypassed: () => void
   database: Observe
@@ -34,9 +36,16 @@ export const rejectionOf = ({ body, headers }: Answer): Rejection | undefined =>
   return body.code === 'nonce_reuse' ? 'reused' : body.code === 'clock_skew' ? 'skewed' : undefined
 }
 
-export const createMetrics = (config: Labelled, now: () => number): ProducerMetrics => {
+/** @param registryAgeSeconds seconds since the device registry was last read */
+export const createMetrics = (config: Labelled, registryAgeSeconds: () => number): ProducerMetrics => {
   const registry = createRegistry('producer', config)
-  const requests = counter(registry, 'xray_producer_requests_total', 'Requests by their result', 'result', RESULTS)
+  const requests = counter(
+    registry,
+    'xray_producer_requests_total',
+    'Recordings, sent alone or in a batch, by their result',
+    'result',
+    RESULTS,
+  )
   const messages = counter(
     registry,
     'xray_producer_messages_total',
@@ -60,17 +69,30 @@ export const createMetrics = (config: Labelled, now: () => number): ProducerMetr
     SECONDS,
     RESULTS.map((result) => ({ result })),
   )
-  let skewSeconds = 0
-  gauge(registry, 'xray_clock_skew_seconds', 'Our clock less that of the last device accepted', () => skewSeconds)
+  const keys = counter(registry, 'xray_device_key_used_total', 'Requests verified, by the state of the key', 'state', [
+    'active',
+    'retiring',
+  ])
+  gauge(
+    registry,
+    'xray_device_registry_age_seconds',
+    'Time since the device registry was last read',
+    registryAgeSeconds,
+  )
+  let lastSkewSeconds = 0
+  gauge(registry, 'xray_clock_skew_seconds', 'Our clock less that of the last device verified', () => lastSkewSeconds)
   return {
     registry,
-    answered: (answer, request, seconds, exemplar) => {
+    answered: (answer, seconds, exemplar) => {
       const result = resultOf(answer)
       requests.inc({ result })
       duration.observe({ result }, seconds, exemplar)
       const reason = rejectionOf(answer)
       if (reason !== undefined) rejections.inc({ reason })
-      if (result === 'accepted') skewSeconds = Math.round(now() / 1000 - Number(request.headers['x-timestamp']))
+    },
+    verified: (state, skewSeconds) => {
+      keys.inc({ state })
+      lastSkewSeconds = Math.round(skewSeconds)
     },
     published: (outcome) => messages.inc({ outcome }),
     bypassed: () => bypass.inc({ store: 'redis' }),

@@ -1,7 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { PROBLEM_CONTENT_TYPE, toProblem } from '#contract/problem.ts'
+import { MAX_BATCH_BYTES } from '#contract/batch.ts'
+import { PROBLEM_CONTENT_TYPE } from '#contract/problem.ts'
+import { MAX_BODY_BYTES } from '#contract/recording.ts'
 import type { Logger } from '#runtime/log.ts'
-import { type Answer, INGEST_PATH, type IngestContext, ingest } from './ingest.ts'
+import { type Answer, type BatchAnswer, refused } from './answers.ts'
+import { ingestBatch } from './batch.ts'
+import { type IngestContext, ingest } from './ingest.ts'
+import { type Received, withReceived } from './reception.ts'
 import type { createRequestTraces, RequestTrace } from './request-trace.ts'
 
 /** The results that are counted, by the status that was answered. */
@@ -40,27 +45,36 @@ const BY_STATUS: Record<number, Result> = {
 export const resultOf = ({ status, headers }: Answer): Result =>
   headers['idempotency-replayed'] !== undefined ? 'replayed' : (BY_STATUS[status] ?? 'internal')
 
-const problem = (
-  code: Parameters<typeof toProblem>[0],
-  detail: string,
-  headers: Record<string, string> = {},
-): Answer => {
-  const body = toProblem(code, { detail })
-  return { status: body.status, body, headers }
+type Route = {
+  path: string
+  maxBytes: number
+  take: (context: IngestContext, received: Received) => Promise<Answer | BatchAnswer>
 }
 
-const answerTo = async (context: IngestContext, request: IncomingMessage, trace?: RequestTrace): Promise<Answer> => {
-  const url = request.url ?? ''
-  if (url !== INGEST_PATH)
-    return url.startsWith(`${INGEST_PATH}?`)
-      ? problem('malformed', 'expected no query: it is not part of what is signed')
-      : problem('not_found', `expected POST ${INGEST_PATH}`)
+const ROUTES = new Map<string, Route>(
+  [
+    { path: '/v1/ingest', maxBytes: MAX_BODY_BYTES, take: ingest },
+    { path: '/v1/ingest/batch', maxBytes: MAX_BATCH_BYTES, take: ingestBatch },
+  ].map((route) => [route.path, route]),
+)
+
+const answerTo = async (
+  context: IngestContext,
+  request: IncomingMessage,
+  route: Route | undefined,
+  proceed: (() => void) | undefined,
+  trace: RequestTrace | undefined,
+): Promise<Answer | BatchAnswer> => {
+  if (route === undefined)
+    return ROUTES.has(request.url?.split('?')[0] ?? '')
+      ? refused('malformed', { detail: 'expected no query: it is not part of what is signed' })
+      : refused('not_found', { detail: `expected POST ${[...ROUTES.keys()].join(' or ')}` })
   if (request.method !== 'POST')
-    return problem('method_not_allowed', `expected POST, got ${request.method}`, { allow: 'POST' })
-  return ingest(context, request, trace)
+    return refused('method_not_allowed', { detail: `expected POST, got ${request.method}` }, { allow: 'POST' })
+  return withReceived(context, request, route, proceed, trace, (received) => route.take(context, received))
 }
 
-const send = (response: ServerResponse, { status, body, headers }: Answer): void => {
+const send = (response: ServerResponse, { status, body, headers }: Answer | BatchAnswer): void => {
   const text = JSON.stringify(body)
   response.writeHead(status, {
     'content-type': 'type' in body ? PROBLEM_CONTENT_TYPE : 'application/json',
@@ -81,25 +95,34 @@ const LIMITS = {
 
 /**
  * The server that devices post to: node:http itself, because a framework costs more than all the checks together.
- * @param seen told the answer to each request and the seconds it took
+ * @param seen told the answer to each recording, sent alone or in a batch, and the seconds that its request took
  * @param traces starts the trace of a request, where traces are on
  */
 export const createIngestServer = (
   context: IngestContext,
-  seen: (answer: Answer, request: IncomingMessage, seconds: number, exemplar?: Record<string, string>) => void,
+  seen: (answer: Answer, seconds: number, exemplar?: Record<string, string>) => void,
   log: Logger,
   traces?: ReturnType<typeof createRequestTraces>,
-): Server =>
-  createServer(LIMITS, async (request, response) => {
+): Server => {
+  const handle = async (request: IncomingMessage, response: ServerResponse, proceed?: () => void): Promise<void> => {
     const startedAt = context.now()
-    const isIngest = request.url === INGEST_PATH && request.method === 'POST'
-    const trace = isIngest ? traces?.(request, INGEST_PATH, startedAt) : undefined
-    const answer = await answerTo(context, request, trace).catch((error: Error) => {
+    const route = ROUTES.get(request.url ?? '')
+    const isTraced = route !== undefined && request.method === 'POST'
+    const trace = isTraced ? traces?.(request, route.path, startedAt) : undefined
+    const answer = await answerTo(context, request, route, proceed, trace).catch((error: Error) => {
       log.error({ err: error, ...trace?.exemplar() }, 'ingest failed')
-      return problem('internal', 'the request could not be handled')
+      return refused('internal', { detail: 'the request could not be handled' })
     })
     if (!request.complete) response.shouldKeepAlive = false // the rest of its body would be taken for a request
     send(response, answer)
     trace?.answered(answer.status)
-    seen(answer, request, (context.now() - startedAt) / 1000, trace?.exemplar())
-  })
+    const seconds = (context.now() - startedAt) / 1000
+    if ('items' in answer) for (const item of answer.items) seen(item, seconds, trace?.exemplar())
+    else seen(answer, seconds, trace?.exemplar())
+  }
+  return createServer(LIMITS, (request, response) => void handle(request, response)).on(
+    'checkContinue',
+    // Whoever asks before sending a body is told to go on only once its headers are found to be right.
+    (request, response) => void handle(request, response, () => response.writeContinue()),
+  )
+}

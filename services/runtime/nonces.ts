@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Timed } from './database-metrics.ts'
+import { createFastPath } from './fast-path.ts'
 import { slotOf } from './redis.ts'
 
 /** What was accepted under a nonce. */
@@ -17,15 +18,18 @@ const NONCE_MS = 900_000
 
 const keyOf = (deviceId: string, nonce: string): string => `hmac_nonce:${slotOf(deviceId)}:${deviceId}:${nonce}`
 
-/** @param bypassed told each time that Redis could not be asked */
-export const createNonces = (redis: Redis, bypassed: () => void, timed: Timed): Nonces => ({
-  read: async (deviceId, nonce) => {
-    const value = await timed('get', redis.get(keyOf(deviceId, nonce))).catch(() => void bypassed())
-    const [messageId, sha256Hex] = value?.split(':') ?? []
-    return messageId === undefined || sha256Hex === undefined ? undefined : { messageId, sha256Hex }
-  },
-  write: async (deviceId, nonce, { messageId, sha256Hex }) => {
-    const set = redis.set(keyOf(deviceId, nonce), `${messageId}:${sha256Hex}`, 'PX', NONCE_MS, 'NX')
-    await timed('set', set).catch(bypassed)
-  },
-})
+/** @param bypassed told each time that Redis was not asked or did not answer */
+export const createNonces = (redis: Redis, bypassed: () => void, timed: Timed): Nonces => {
+  const fastPath = createFastPath(bypassed)
+  return {
+    read: async (deviceId, nonce) => {
+      const value = await fastPath(() => timed('get', redis.get(keyOf(deviceId, nonce))))
+      const [messageId, sha256Hex] = value?.split(':') ?? []
+      return messageId === undefined || sha256Hex === undefined ? undefined : { messageId, sha256Hex }
+    },
+    write: async (deviceId, nonce, { messageId, sha256Hex }) => {
+      const use = `${messageId}:${sha256Hex}`
+      await fastPath(() => timed('set', redis.set(keyOf(deviceId, nonce), use, 'PX', NONCE_MS, 'NX')))
+    },
+  }
+}

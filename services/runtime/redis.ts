@@ -13,6 +13,7 @@ export const openRedis = (uri: string, name: string, log: Logger): Redis => {
     autoResendUnfulfilledCommands: false,
     commandTimeout: 200,
     connectTimeout: 2_000,
+    enableAutoPipelining: true, // the commands of one turn of the event loop go out in one write
   })
   let away = false
   redis.on('error', (error) => {
