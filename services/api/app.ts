@@ -7,6 +7,7 @@ import type { Store } from '#runtime/signal-store.ts'
 import type { Tracing } from '#runtime/tracing.ts'
 import { carriesToken, requireToken } from './bearer.ts'
 import { type DeadLettersContext, deadLettersRoutes } from './dead-letters-routes.ts'
+import { type DevicesContext, devicesRoutes } from './devices-routes.ts'
 import { checkHealth, type DependencyCheck } from './health.ts'
 import { lifecycleRoutes } from './lifecycle-routes.ts'
 import { operationsRoutes } from './operations-routes.ts'
@@ -20,6 +21,7 @@ export type AppContext = {
   /** How many dead letters are open, or undefined while nobody knows. */
   openLetters: () => Promise<number | undefined>
   redis: Redis
+  devices: DevicesContext
   token: () => string | undefined
   dependencies: Record<string, DependencyCheck>
   version: string
@@ -59,6 +61,7 @@ export const createApp = (context: AppContext): Express => {
   app.use(observed(context))
   if (context.tracing !== undefined)
     app.use(traced(context.tracing, ({ headers }) => carriesToken(headers.authorization, context.token())))
+  app.use('/api/devices', requireToken(context.token), devicesRoutes(context.devices))
   app.use('/api/dlq', requireToken(context.token), deadLettersRoutes(context.deadLetters))
   app.use('/api/operations', requireToken(context.token), operationsRoutes(context.deadLetters))
   app.use('/api', onlyGet)

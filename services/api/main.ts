@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { every } from '#runtime/periodic.ts'
 import { runProcess } from '#runtime/process.ts'
@@ -9,6 +9,7 @@ const world = {
   now: Date.now,
   uptimeSeconds: process.uptime,
   newId: randomUUID,
+  entropy: randomBytes,
   every,
   delay: (ms: number, signal: AbortSignal) => delay(ms, undefined, { signal }).catch(() => undefined),
 }

@@ -1,6 +1,8 @@
 import { createServer } from 'node:http'
+import { IV_BYTES } from '#contract/device-secret.ts'
 import { superviseLink } from '#runtime/amqp.ts'
 import { timeCommands } from '#runtime/database-metrics.ts'
+import { openDeviceRegistry } from '#runtime/device-registry.ts'
 import { watchKeys } from '#runtime/keys.ts'
 import type { Logger } from '#runtime/log.ts'
 import { namesOf } from '#runtime/pipeline-env.ts'
@@ -20,6 +22,7 @@ export type World = {
   now: () => number
   uptimeSeconds: () => number
   newId: () => string
+  entropy: (bytes: number) => Buffer
   every: (ms: number, run: () => void) => () => void
   delay: (ms: number, signal: AbortSignal) => Promise<void>
 }
@@ -29,7 +32,7 @@ const MEASURE_MS = 60_000
 
 /** Starts the API: it answers at once and is ready while the store answers. */
 export const startApi =
-  ({ now, uptimeSeconds, newId, every, delay }: World) =>
+  ({ now, uptimeSeconds, newId, entropy, every, delay }: World) =>
   async (config: Config, log: Logger, tracing?: Tracing): Promise<Ending[]> => {
     const metrics = createMetrics(config)
     const keys = watchKeys(config.KEYS_DIR, log)
@@ -64,6 +67,12 @@ export const startApi =
       deadLetters: deadLetters.context,
       openLetters: deadLetters.openLetters,
       redis,
+      devices: {
+        registry: openDeviceRegistry(store.db),
+        masters: () => keys.current().deviceMasters,
+        now,
+        newIv: () => entropy(IV_BYTES),
+      },
       token: () => keys.current().apiAdminToken,
       dependencies: {
         mongodb: () => pingStore(store).then(() => undefined),

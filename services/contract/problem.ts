@@ -26,6 +26,7 @@ export const PROBLEMS = {
   forbidden: [403, 'The credential does not allow this'],
   not_found: [404, 'Nothing is here'],
   method_not_allowed: [405, 'The method is not allowed here'],
+  conflict: [409, 'The request does not fit what is there'],
   nonce_reuse: [409, 'The nonce was used for another body'],
   not_open: [409, 'The dead letter is not open any more'],
   not_whole: [409, 'The dead letter is not kept whole'],
