@@ -41,14 +41,14 @@ describe('a message', () => {
     ['dead', { deadLetters: [letter] }, ['dead', 'accepted', 'failed first', 'dead']],
     [
       'discarded',
-      { deadLetters: [{ ...letter, state: 'discarded', stateAt: at(30) }] },
+      { deadLetters: [{ ...letter, state: 'discarded' as const, stateAt: at(30) }] },
       ['discarded', 'accepted', 'failed first', 'dead', 'discarded'],
     ],
     [
       'stored after a replay',
       {
         signal: { ...signal, processedAt: at(40) },
-        deadLetters: [{ ...letter, state: 'replayed', stateAt: at(30) }],
+        deadLetters: [{ ...letter, state: 'replayed' as const, stateAt: at(30) }],
       },
       ['stored', 'accepted', 'failed first', 'dead', 'replayed', 'stored'],
     ],

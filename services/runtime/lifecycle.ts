@@ -1,22 +1,23 @@
 import type { Redis } from 'ioredis'
 import { ObjectId } from 'mongodb'
-import type { DeadLetterReason } from '#contract/dead-letter.ts'
+import { type DeadLetterRow, deadLettersOf } from './dead-letter-store.ts'
 import { findClaim } from './idempotency.ts'
 import type { SignalDocument, Store } from './signal-store.ts'
 
 /** What a dead letter in the archive says of a message. */
-export type DeadLetterNote = {
-  messageId: string
-  deviceId?: string
-  reason: DeadLetterReason
-  detail: string
-  attempt: number
-  firstFailedAt?: Date
-  receivedAt?: Date
-  archivedAt: Date
-  state: string
-  stateAt?: Date
-}
+export type DeadLetterNote = Pick<
+  DeadLetterRow,
+  | 'messageId'
+  | 'deviceId'
+  | 'reason'
+  | 'detail'
+  | 'attempt'
+  | 'firstFailedAt'
+  | 'receivedAt'
+  | 'archivedAt'
+  | 'state'
+  | 'stateAt'
+>
 
 /** All that is known of a message; nothing is known of one that waits in a queue. */
 export type Lifecycle = {
@@ -32,8 +33,7 @@ const SEARCH_LIMIT_MS = 5_000
 const READ = { timeoutMS: SEARCH_LIMIT_MS }
 
 const notesOf = (store: Store, messageId: string): Promise<DeadLetterNote[]> =>
-  store.db
-    .collection<DeadLetterNote>('dead_letters')
+  deadLettersOf(store.db)
     .find({ messageId }, READ)
     .project<DeadLetterNote>({ body: 0, envelope: 0 })
     .sort({ archivedAt: 1 })

@@ -1,13 +1,13 @@
 /** Buckets of a Prometheus histogram, ascending: how many observations were at most `le`. */
 export type Buckets = { le: number; count: number }[]
 
-/** Reads a histogram from a text exposition, all label sets that match summed. */
+/** Reads a histogram from an exposition, with exemplars or without, all label sets that match summed. */
 export const readBuckets = (exposition: string, name: string, label = ''): Buckets => {
   const counts = new Map<number, number>()
   for (const line of exposition.split('\n')) {
     if (!line.startsWith(`${name}_bucket{`) || !line.includes(label)) continue
     const le = Number(/le="([^"]+)"/.exec(line)?.[1]?.replace('+Inf', 'Infinity'))
-    counts.set(le, (counts.get(le) ?? 0) + Number(line.slice(line.lastIndexOf('} ') + 2).split(' ')[0]))
+    counts.set(le, (counts.get(le) ?? 0) + Number(line.slice(line.indexOf('} ') + 2).split(' ')[0]))
   }
   return [...counts].map(([le, count]) => ({ le, count })).sort((a, b) => a.le - b.le)
 }

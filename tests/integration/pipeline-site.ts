@@ -70,7 +70,7 @@ export const openSite = async (name: string, retry: { delaysMs: number[]; jitter
       REDIS_URI: `redis://:${encodeURIComponent(await secret('xray-redis', 'password'))}@${await address('xray-redis')}:6379`,
     },
     close: async (): Promise<void> => {
-      await model.close()
+      await model.close().catch(() => undefined) // the broker may have gone away meanwhile
       await manage('DELETE', `vhosts/${own}`)
       await store.db.dropDatabase()
       await store.client.close()

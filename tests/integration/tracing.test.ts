@@ -1,9 +1,13 @@
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readEnvelope } from '#contract/envelope-text.ts'
 import { toTraceparent } from '#contract/traceparent.ts'
+import { deadLettersOf } from '#runtime/dead-letter-store.ts'
 import { deviceFrom, post } from '../../services/cli/device.ts'
 import { eventually } from '../e2e/cluster.ts'
 import { recording } from '../e2e/device.ts'
@@ -39,6 +43,20 @@ const storedAs = (messageId: string | undefined) =>
     return signal ?? undefined
   })
 
+/** Runs xrayctl against services of this machine; what it prints. */
+const xrayctl = async (producer: ServiceProcess, api: ServiceProcess, ...args: string[]): Promise<string> => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['services/cli/main.ts', ...args], {
+    env: {
+      PATH: process.env.PATH,
+      XRAY_API: api.url,
+      XRAY_INGEST: producer.url,
+      XRAY_TOKEN: 'token',
+      XRAY_DEVICE_KEY: deviceFrom(site.masterHex, DEVICE, 'k1').key.toString('hex'),
+    },
+  })
+  return stdout
+}
+
 /** Runs something while services run, and ends them in the order in which they were started. */
 const withServices = async (
   components: ('producer' | 'signals' | 'api')[],
@@ -61,6 +79,8 @@ describe('with an OTLP endpoint', () => {
   let metrics: Record<string, string>
   const [sent, forged, unsampled, retried] = [newTrace(), newTrace(), newTrace(false), newTrace()]
   let messageId: string | undefined
+  let byHand: { messageId: string; traceId: string; id: string }
+  let timeline: string
 
   beforeAll(async () => {
     collector = await openCollector()
@@ -89,16 +109,16 @@ describe('with an OTLP endpoint', () => {
       const options = { messageId: '9'.repeat(32), contentType: 'application/json', headers }
       site.channel.publish('iot.xray', 'xray.raw.v1', Buffer.from('{}'), options)
       const dead = await eventually('the message to be dead', 20, async () => {
-        const message = await site.channel.get('iot.dlx', { noAck: true })
-        return message === false ? undefined : message
+        const letter = await deadLettersOf(site.store.db).findOne({ messageId: options.messageId })
+        return letter ?? undefined
       })
-      expect(dead.properties.headers).toMatchObject({ traceparent, 'x-attempt': 1, 'x-dlq-reason': 'auth_unknown_key' })
+      expect(readEnvelope(dead.envelope).headers).toMatchObject({ traceparent, 'x-attempt': 1 })
 
-      const read = (path: string) =>
-        fetch(`${api.url}/api/signals/${path}`, {
-          headers: { authorization: 'Bearer token', traceparent: toTraceparent(sent) },
-        }).then((answer) => answer.json())
-      expect(await read(`${messageId}/trace`)).toMatchObject({
+      const read = (path: string, headers: Record<string, string> = {}) =>
+        fetch(`${api.url}/api/signals/${path}`, { headers: { authorization: 'Bearer token', ...headers } }).then(
+          (answer) => answer.json(),
+        )
+      expect(await read(`${messageId}/trace`, { traceparent: toTraceparent(sent) })).toMatchObject({
         messageId,
         state: 'stored',
         deviceId: DEVICE,
@@ -106,6 +126,15 @@ describe('with an OTLP endpoint', () => {
         traceId: sent.traceId,
         events: [{ what: 'accepted' }, { what: 'stored' }],
       })
+      expect(await read(`${options.messageId}/trace`)).toMatchObject({
+        state: 'dead',
+        events: [{ what: 'accepted' }, { what: 'failed first' }, { what: 'dead' }],
+      })
+      const folder = mkdtempSync(join(tmpdir(), 'xrayiot-recording-'))
+      writeFileSync(join(folder, 'recording.json'), recording())
+      byHand = JSON.parse(await xrayctl(producer, api, 'send', join(folder, 'recording.json'), '--wait'))
+      timeline = await xrayctl(producer, api, 'trace', byHand.messageId)
+      rmSync(folder, { recursive: true })
       metrics = { signals: await signals.metrics(), api: await api.metrics() }
     })
   })
@@ -166,6 +195,13 @@ describe('with an OTLP endpoint', () => {
 
   it('the signal names its trace, to whoever reads it', async () =>
     expect((await storedAs(messageId)).traceId).toBe(sent.traceId))
+
+  it('xrayctl send begins a trace, and xrayctl trace finds the message by its own id', () => {
+    expect(Object.keys(spansOf(byHand))).toContain('insert signals')
+    expect(timeline).toContain(`Message ${byHand.messageId}: stored`)
+    expect(timeline).toContain(`Signal  ${byHand.id}`)
+    expect(timeline).toContain(`Trace   ${byHand.traceId}`)
+  })
 
   it('a reader who is known may go on with it', () => {
     const asked = only(spansOf(sent)['GET /api/signals/:id/trace'])
