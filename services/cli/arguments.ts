@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs from 'yargs'
-import { doctor, get, keygen, list, type Output, raw, send, status, viewConfig, type World } from './commands.ts'
+import { doctor, get, list, type Output, raw, send, status, viewConfig, type World } from './commands.ts'
 import { deadLettersCommands } from './dead-letters-commands.ts'
+import { devicesCommands } from './devices-commands.ts'
 import { EXIT, Failure } from './failure.ts'
 import { duration, positive, whole } from './numbers.ts'
 import type { SettingName } from './settings.ts'
@@ -139,16 +140,7 @@ export const runCommandLine = async (argv: string[], open: Run): Promise<number>
     )
     .command('dlq', 'dead letters: what could not be stored', (y) => deadLettersCommands(y, act))
     .command(traceCommand(act))
-    .command('devices', 'devices and their keys', (y) =>
-      y
-        .command(
-          'keygen <device>',
-          'the key that a device signs with',
-          (z) => z.positional('device', { type: 'string', demandOption: true }).option('key-id', keyId),
-          act((world, args) => keygen(world, args.device, args.keyId)),
-        )
-        .demandCommand(1, 'expected keygen'),
-    )
+    .command('devices', 'devices and their keys', (y) => devicesCommands(y, act))
     .command('config', 'where xrayctl looks', (y) =>
       y.command('view', 'every setting and where it comes from', {}, act(viewConfig)).demandCommand(1, 'expected view'),
     )

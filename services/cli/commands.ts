@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import { readDerivedKeyId } from '#contract/device-key.ts'
 import { DEVICE_ID } from '#contract/ids.ts'
 import { readRecording } from '#contract/recording.ts'
 import type { TraceContext } from '#contract/traceparent.ts'
@@ -30,21 +31,33 @@ export type World = {
 
 export type Output = 'table' | 'json'
 
-const json = (value: unknown): string => JSON.stringify(value, null, 2)
+/** Makes a command's handler of a function that returns the exit code. */
+export type Act = <A extends object>(
+  run: (world: World, args: A) => Promise<number> | number,
+) => (args: A) => Promise<void>
+
+/** Data as `-o json` prints it. */
+export const json = (value: unknown): string => JSON.stringify(value, null, 2)
 
 export const tokenOf = async ({ settings, cluster }: World): Promise<string> =>
   settings.token.value || cluster().key('api-admin-token')
 
 /** Asks the API as the user that the settings name. */
-export const ask = async (world: World, path: string): Promise<Response> =>
-  askApi(world.settings.api.value, path, await tokenOf(world))
+export const ask = async (
+  world: World,
+  path: string,
+  request: { method?: string; body?: string } = {},
+): Promise<Response> => askApi(world.settings.api.value, path, await tokenOf(world), request)
 
 /** A device's key: given, or derived from the pipeline's master key. */
-const deviceOf = async (world: World, deviceId: string, keyId: string): Promise<Device> => {
+export const deviceOf = async (world: World, deviceId: string, keyId: string): Promise<Device> => {
   if (!DEVICE_ID.test(deviceId))
     throw new Failure(EXIT.usage, `device: expected 24 lower-case hex digits, got "${deviceId}"`)
   const given = world.settings.deviceKey.value
-  if (given === '') return deviceFrom(await world.cluster().key(`device-master-${keyId}`), deviceId, keyId)
+  if (given === '') {
+    const { masterId } = readDerivedKeyId(keyId) ?? { masterId: keyId }
+    return deviceFrom(await world.cluster().key(`device-master-${masterId}`), deviceId, keyId)
+  }
   if (!/^[0-9a-f]{64}$/.test(given)) throw new Failure(EXIT.usage, 'device key: expected 64 lower-case hex digits')
   return { deviceId, keyId, key: Buffer.from(given, 'hex') }
 }
@@ -78,12 +91,6 @@ export const status = async (world: World, output: Output): Promise<number> => {
       ].join('\n'),
     )
   return ready?.status === 'True' ? EXIT.ok : EXIT.failed
-}
-
-export const keygen = async (world: World, deviceId: string, keyId: string): Promise<number> => {
-  const device = await deviceOf(world, deviceId, keyId)
-  world.out(json({ deviceId, keyId, key: device.key.toString('hex') }))
-  return EXIT.ok
 }
 
 const WAIT_MS = 30_000

@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs'
-import type { Output, World } from './commands.ts'
+import type { Act, Output } from './commands.ts'
 import {
   actOnMany,
   actOnOne,
@@ -9,11 +9,6 @@ import {
   type Selection,
   showDeadLetter,
 } from './dead-letters.ts'
-
-/** Makes a command's handler of a function that returns the exit code. */
-export type Act = <A extends object>(
-  run: (world: World, args: A) => Promise<number> | number,
-) => (args: A) => Promise<void>
 
 const text = (describe: string) => ({ type: 'string' as const, describe })
 const output = {

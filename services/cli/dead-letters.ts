@@ -1,6 +1,6 @@
-import { type Output, tokenOf, type World } from './commands.ts'
-import { EXIT, Failure } from './failure.ts'
-import { askApi } from './http.ts'
+import { ask, json, type Output, type World } from './commands.ts'
+import { agreed } from './consent.ts'
+import { EXIT } from './failure.ts'
 import { duration, positive, whole } from './numbers.ts'
 import { follow, type OperationView, outcomeLine } from './operation.ts'
 import { toTable } from './table.ts'
@@ -34,17 +34,8 @@ type Page = { data: Row[]; pagination: { nextCursor: string | null } }
 const MOST = 100_000
 const PAGE = 100
 
-const json = (value: unknown): string => JSON.stringify(value, null, 2)
-
 const call = async <T>(world: World, path: string, body?: unknown): Promise<T> =>
-  (await (
-    await askApi(
-      world.settings.api.value,
-      path,
-      await tokenOf(world),
-      body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) },
-    )
-  ).json()) as T
+  (await (await ask(world, path, body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) })).json()) as T
 
 /** A time as the API takes it; a duration such as 2h means so long ago. */
 const timeOf = (world: World, name: string, raw: string): string =>
@@ -148,15 +139,6 @@ export const exportDeadLetters = async (world: World, selection: Selection & { s
   }
   world.tell(`${count} exported`)
   return EXIT.ok
-}
-
-/** Asks unless `yes`; where nobody can be asked, nothing is done. @throws Failure */
-const agreed = async (world: World, question: string, yes: boolean): Promise<void> => {
-  if (yes) return
-  if (!world.terminal.interactive)
-    throw new Failure(EXIT.refused, `${question} Nothing was done: expected -y, or a terminal to ask on`)
-  if (!(await world.terminal.confirm(question, world.signal)))
-    throw new Failure(world.signal.aborted ? EXIT.interrupted : EXIT.refused, 'nothing was done')
 }
 
 export type Acting = { kind: 'replay' | 'discard'; because: string; yes: boolean; output: Output }

@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs'
 import { DEVICE_ID, MESSAGE_ID } from '#contract/ids.ts'
-import { ask, type Output, type World } from './commands.ts'
+import { type Act, ask, type Output, type World } from './commands.ts'
 import { EXIT, Failure } from './failure.ts'
 import { toTable } from './table.ts'
 
@@ -15,7 +15,6 @@ export type LifecycleView = {
 }
 
 type Args = { id: string; device: string | undefined; output: Output }
-type Act = <A extends object>(run: (world: World, args: A) => Promise<number>) => (args: A) => Promise<void>
 
 /** The lifecycle as a person reads it: a sentence, what happened and when since the start, and where to look further. */
 export const toTimeline = ({ messageId, state, deviceId, signalId, traceId, events }: LifecycleView): string => {

@@ -53,7 +53,8 @@ const toKeyDocument = ({ notBeforeMs, notAfterMs, sealed, keyId, source, state }
 })
 
 // Somebody may have edited a document by hand: a key that cannot be read is none, and the other devices are not hurt.
-const toKey = (document: KeyDocument): DeviceKey[] => {
+const toKey = (document: KeyDocument | null): DeviceKey[] => {
+  if (document === null) return []
   const { keyId, source, state, notBefore, notAfter, sealed } = document
   const readable =
     typeof keyId === 'string' &&
