@@ -33,6 +33,12 @@ const lettersIn = async (broker: ChannelModel, queue: string, place: DeadLetter[
 /** Queues that must be empty at the end of every run. */
 export const emptyQueues = (names: TopologyNames): string[] => [names.queue, ...names.retryQueues, names.unrouted]
 
+/** How many dead letters there are, wherever they are: signals moves them from the queues into the archive. */
+export const countDeadLetters = async (broker: ChannelModel, db: Db, names: TopologyNames): Promise<number> =>
+  (await depthOf(broker, names.deadLetterQueue)) +
+  (await depthOf(broker, names.parkedQueue)) +
+  (await db.collection('dead_letters').countDocuments({ state: 'open' }))
+
 /** Dead letters in the queue, in the parked queue and in the archive. */
 export const collectDeadLetters = async (broker: ChannelModel, db: Db, names: TopologyNames): Promise<DeadLetter[]> => {
   const archived = await db

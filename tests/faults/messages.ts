@@ -57,8 +57,7 @@ const forged = async (stage: Stage): Promise<void> => {
   await publish(stage, messages)
   await must('the forged messages to be dealt with', 20_000, async () =>
     (await stage.depth(stage.names.queue)) === 0 &&
-    (await stage.depth(stage.names.deadLetterQueue)) + (await stage.db.collection('signals').countDocuments()) >=
-      messages.length
+    (await stage.deadLetters()) + (await stage.db.collection('signals').countDocuments()) >= messages.length
       ? true
       : undefined,
   )
@@ -73,7 +72,7 @@ const rotation = async (stage: Stage): Promise<void> => {
   stage.setKey('producer', 'message-p2', next)
   const [first = ''] = stage.names.retryQueues
   await must('messages of the new key to wait for it', 15_000, async () =>
-    (await stage.depth(first)) + (await stage.depth(stage.names.deadLetterQueue)) > 0 ? true : undefined,
+    (await stage.depth(first)) + (await stage.deadLetters()) > 0 ? true : undefined,
   )
   stage.setKey('signals', 'message-p2', next)
   await load.done

@@ -105,15 +105,15 @@ export const CONTROLS = {
   },
   'ignore-blocked': {
     what: 'the producer publishes although the broker asks to stop',
-    edits: [{ file: PUBLISHER, from: '|| link().blocked() ', to: '' }],
+    edits: [{ file: PUBLISHER, from: '|| blocked() ', to: '' }],
   },
   'redis-decides': {
     what: 'signals takes a message for stored when Redis does not answer',
     edits: [
       {
         file: 'services/runtime/idempotency.ts',
-        from: 'answers.some(([error]) => error !== null)) bypassed()',
-        to: 'answers.some(([error]) => error !== null)) return bypassed(), new Set(messages.map((one) => one.messageId))',
+        from: "CLAIMS[answer] ?? 'claimed')",
+        to: "CLAIMS[answer] ?? 'claimed') ?? messages.map(() => 'stored')",
       },
     ],
   },
@@ -174,7 +174,7 @@ export const CONTROLS = {
   'no-watchdog': {
     what: 'nobody asks whether the broker is still there',
     edits: [
-      { file: AMQP, from: 'const HEARTBEAT_SECONDS = 10', to: 'const HEARTBEAT_SECONDS = 0' },
+      { file: AMQP, from: 'const HEARTBEAT_SECONDS = 8', to: 'const HEARTBEAT_SECONDS = 0' },
       { file: AMQP, from: 'const WATCHDOG_MS = 10_000', to: 'const WATCHDOG_MS = 10_000_000' },
     ],
   },
@@ -237,8 +237,8 @@ export const KILL_POINTS = {
   'signals published a retry': [
     {
       file: HANDLING,
-      from: "  if ((await context.publisher.publish(publication)) === 'confirmed') {\n",
-      to: `  if ((await context.publisher.publish(publication)) === 'confirmed') {\n    ${kill}\n`,
+      from: "  if (outcome === 'confirmed') {\n",
+      to: `  if (outcome === 'confirmed') {\n    ${kill}\n`,
     },
   ],
   'the producer published': afterPublish(kill),

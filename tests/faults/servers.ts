@@ -32,7 +32,7 @@ export const findServers = async (): Promise<Servers> => {
 }
 
 /** A connection of the test's own to the broker; what it reports as lost is found by the next call on it. */
-export const openAmqp = async ({ uri }: Server): Promise<ChannelModel> => {
+const openAmqp = async ({ uri }: Server): Promise<ChannelModel> => {
   const model = await connect(uri, { noDelay: true, clientProperties: { connection_name: 'faults' } })
   model.on('error', () => undefined)
   return model
@@ -41,3 +41,30 @@ export const openAmqp = async ({ uri }: Server): Promise<ChannelModel> => {
 export const openMongo = ({ uri }: Server): MongoClient => new MongoClient(uri, { appName: 'faults' })
 
 export const openRedisDatabase = ({ uri }: Server, database: number): Redis => new Redis(`${uri}/${database}`)
+
+/**
+ * Keeps one connection to the broker, made anew when the broker was away.
+ * @param lost told each time that it was
+ */
+export const keepBroker = (server: Server, lost: () => void) => {
+  let current: Promise<ChannelModel> | undefined
+  return {
+    get: (): Promise<ChannelModel> => {
+      current ??= openAmqp(server).then(
+        (model) => {
+          model.on('close', () => {
+            current = undefined
+            lost()
+          })
+          return model
+        },
+        (error: Error) => {
+          current = undefined
+          throw error
+        },
+      )
+      return current
+    },
+    close: async () => (await current)?.close(),
+  }
+}
