@@ -1,6 +1,7 @@
 import { kubectl } from '../e2e/cluster.ts'
 import { startBoth } from './broker.ts'
 import { must, within } from './condition.ts'
+import { crashBroker } from './crashes.ts'
 import type { Fault } from './fault.ts'
 import type { Stage } from './stage.ts'
 
@@ -62,8 +63,7 @@ const rabbitmqKilled = async (stage: Stage): Promise<void> => {
   const { producer, signals } = await startBoth(stage)
   const load = stage.load({ messages: 600, ratePerSecond: 40, patienceMs: 120_000 })
   await within(5_000, async () => (load.accepted() > 50 ? true : undefined))
-  await kubectl(['delete', 'pod', 'xray-rabbitmq-0', '-n', 'xray', '--grace-period=0', '--force'])
-  await kubectl(['wait', 'pod/xray-rabbitmq-0', '-n', 'xray', '--for=condition=Ready', '--timeout=120s'])
+  await crashBroker()
   const ready = await within(20_000, async () => ((await producer.isReady()) && (await signals.isReady())) || undefined)
   stage.expect(ready === true, 'not connected 20 s after the broker was back')
   await load.done
@@ -72,7 +72,7 @@ const rabbitmqKilled = async (stage: Stage): Promise<void> => {
 export const ALARMS: Fault[] = [
   {
     name: 'rabbitmq-killed',
-    what: "the broker's pod is killed under load",
+    what: 'the broker is halted between two instructions, under load',
     expected: '503 only in the gap; everything confirmed is there; connected again in 20 s',
     control: { sabotage: 'accept-before-confirm', of: 'producer', breaks: /^I1 .* is lost/ },
     run: rabbitmqKilled,

@@ -3,6 +3,7 @@ import { collectDeadLetters, collectStored, depthOf, emptyQueues } from './end-s
 import type { Load } from './load.ts'
 import { type Counters, judge, type LedgerEntry, type Sheet } from './oracle.ts'
 import type { Process } from './processes.ts'
+import type { Servers } from './servers.ts'
 import type { Stage } from './stage.ts'
 
 const DRAIN_LIMIT_MS = 60_000
@@ -54,6 +55,8 @@ export const drain = async ({ stage, loads, own, counted, published }: Run, stuc
   })
 }
 
+const passwords = (servers: Servers): string[] => Object.values(servers).map(({ uri }) => new URL(uri).password)
+
 /** Drains, ends every process, collects what there is and judges it. */
 export const finish = async (run: Run, stuckMs: number): Promise<Sheet> => {
   const { stage, loads, own, violations } = run
@@ -70,6 +73,9 @@ export const finish = async (run: Run, stuckMs: number): Promise<Sheet> => {
     const code = await one.stop()
     if (code !== 0) violations.push(`fault: ${one.component} ended with ${code} on SIGTERM: ${one.log().slice(-2)}`)
   }
+  for (const one of stage.processes)
+    if (passwords(stage.servers).some((password) => one.log().join('\n').includes(password)))
+      violations.push(`fault: the log of ${one.component} tells a password`)
   const broker = await stage.broker()
   const depths: Record<string, number> = {}
   for (const queue of emptyQueues(stage.names)) depths[queue] = await depthOf(broker, queue)

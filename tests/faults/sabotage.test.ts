@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { CONTROLS, type Edit, KILL_POINTS, toNodeOptions } from './sabotage.ts'
+import { CONTROLS } from './controls.ts'
+import { KILL_POINTS } from './kill-points.ts'
+import { type Edit, toNodeOptions } from './sabotage.ts'
 
 const all: [string, readonly Edit[]][] = [
   ...Object.entries(CONTROLS).map(([name, { edits }]): [string, readonly Edit[]] => [name, edits]),
