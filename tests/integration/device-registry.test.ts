@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import express from 'express'
 import { pino } from 'pino'
-import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { deriveDeviceKey } from '#contract/device-key.ts'
 import { impliedDevice } from '#contract/device-registry.ts'
 import { openDeviceRegistry } from '#runtime/device-registry.ts'
@@ -277,4 +277,22 @@ it('a store that is away is waited for at first, and later leaves what was known
   await registry.save(device(DEVICE), 1, Date.now())
   proxy.admit()
   await eventually('the change to be seen', 20, async () => (watch.find(DEVICE)?.disabled === false ? true : undefined))
+})
+
+it('a document that is deleted is known until everything is read again, ten minutes later', async () => {
+  await registry.save(device(DEVICE), 0, Date.now())
+  const watch = watchDevices(registry, log, 100)
+  closing.push(watch.close)
+  await eventually('the device to be known', 10, async () => watch.find(DEVICE))
+  await store.db.collection('devices').deleteMany({})
+  await registry.save(device(id('a')), 0, Date.now())
+  await eventually('the other device to be known', 10, async () => watch.find(id('a')))
+  expect(watch.find(DEVICE)).toBeDefined()
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 600_000 })
+  try {
+    await expect.poll(() => watch.find(DEVICE), { timeout: 10_000 }).toBeUndefined()
+  } finally {
+    vi.useRealTimers()
+  }
+  expect(watch.find(id('a'))).toBeDefined()
 })
