@@ -16,8 +16,16 @@ export type Consumer = {
  * Consumes a queue with manual acknowledgement over whichever channel serves. When the broker cancels the consumer,
  * the link, which hears of it as well, makes a new channel.
  * @param deliver must not throw
+ * @param firstAlone takes the first message of each channel by itself, beyond the prefetch. One that no client can read
+ *   ends its connection and comes back; with a window of others behind it, each time would bring those nearer to their
+ *   delivery limit, too
  */
-export const createConsumer = (queue: string, prefetch: number, deliver: (delivery: Delivery) => void): Consumer => {
+export const createConsumer = (
+  queue: string,
+  prefetch: number,
+  deliver: (delivery: Delivery) => void,
+  { firstAlone = false } = {},
+): Consumer => {
   let wanted = true
   let align = async (): Promise<void> => undefined
 
@@ -26,7 +34,13 @@ export const createConsumer = (queue: string, prefetch: number, deliver: (delive
     const acker = createAcker(channel)
     let consumerTag: string | undefined
     let last = Promise.resolve()
+    let alone = firstAlone
     const step = async (): Promise<void> => {
+      if (wanted && alone) {
+        const first = await channel.get(queue)
+        if (first !== false) deliver({ message: { ...first, fields: { ...first.fields, consumerTag: '' } }, acker })
+        alone = false
+      }
       if (wanted && consumerTag === undefined)
         ({ consumerTag } = await channel.consume(queue, (message) => {
           if (message !== null) deliver({ message, acker })

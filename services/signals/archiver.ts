@@ -35,7 +35,9 @@ const WAIT_MS = 1_000
 export const startArchiver = (options: ArchiverOptions): Ending[] => {
   const { names, letters, alive, now, delay, archived, log } = options
   const take = (delivery: Delivery) => batcher.add(delivery, delivery.message.content.length)
-  const consumers = [names.deadLetterQueue, names.parkedQueue].map((queue) => createConsumer(queue, PREFETCH, take))
+  const consumers = [names.deadLetterQueue, names.parkedQueue].map((queue) =>
+    createConsumer(queue, PREFETCH, take, { firstAlone: true }),
+  )
   const all = async (act: 'pause' | 'resume'): Promise<void> =>
     void (await Promise.all(consumers.map((consumer) => consumer[act]())))
   const outage = createOutage({

@@ -57,10 +57,11 @@ export const startSignals =
       )
     const address = { uri: config.AMQP_URI, vhost: config.AMQP_VHOST, queue: names.queue, log }
 
-    const consumer = createConsumer(names.queue, config.PREFETCH, (delivery) => {
+    const take = (delivery: Delivery) => {
       inFlight++
       batcher.add(delivery, delivery.message.content.length)
-    })
+    }
+    const consumer = createConsumer(names.queue, config.PREFETCH, take, { firstAlone: true })
     const outage = createOutage({
       alive,
       pause: consumer.pause,

@@ -1,4 +1,7 @@
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import { ObjectId } from 'mongodb'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { DEAD_LETTER_REASONS, type DeadLetterReason, deadLetterHeaders } from '#contract/dead-letter.ts'
@@ -72,6 +75,8 @@ const archived = (messageId: string, more: object = {}) =>
 const stored = (messageId: string) => stage.store.signals.countDocuments({ messageId })
 const untilStored = (messageId: string) =>
   eventually(`${messageId} to be stored`, 60, async () => ((await stored(messageId)) === 1 ? true : undefined))
+const duplicates = async () =>
+  Number(/xray_signals_messages_total\{outcome="duplicate"[^}]*\} ([0-9]+)/.exec(await signals.metrics())?.[1])
 const queuesAreEmpty = () =>
   eventually('the queues to be empty', 60, async () => {
     for (const queue of [stage.names.queue, stage.names.deadLetterQueue, stage.names.parkedQueue])
@@ -92,13 +97,12 @@ describe.each(DEAD_LETTER_REASONS)('a message dead of %s, whose cause is mended'
     await untilStored(messageId)
     expect(await post(path)).toMatchObject({ status: 409, body: { code: 'not_open' } })
 
+    const dropped = await duplicates()
     // As after a crash between the confirm and the change of state.
     await letters().updateOne({ _id: letter._id }, { $set: { state: 'open' } })
     expect((await post(path)).status).toBe(200)
     await queuesAreEmpty()
-    await eventually('the duplicate to be dropped', 30, async () =>
-      /xray_signals_messages_total\{outcome="duplicate"[^}]*\} [1-9]/.test(await signals.metrics()) ? true : undefined,
-    )
+    await eventually('the duplicate to be dropped', 30, async () => ((await duplicates()) > dropped ? true : undefined))
     expect(await stored(messageId)).toBe(1)
     expect(await letters().countDocuments({ messageId })).toBe(1)
   })
@@ -199,6 +203,60 @@ describe('a forged dead letter', () => {
       status: 200,
       body: { state: 'discarded' },
     })
+  })
+})
+
+/** Publishes what amqplib cannot read: nested more deeply than its reader can follow. Writing it takes a large stack. */
+const publishUnreadable = async (queue: string): Promise<void> => {
+  const source = `const { connect } = require('amqplib'); const { workerData: at } = require('node:worker_threads')
+    ;(async () => {
+      const model = await connect(at.uri)
+      const channel = await model.createConfirmChannel()
+      let nested = {}
+      for (let level = 0; level < 8000; level++) nested = { a: nested }
+      channel.publish('', at.queue, Buffer.from('unreadable'), { headers: { nested }, persistent: true })
+      await channel.waitForConfirms()
+      await model.close()
+    })()`
+  const uri = `${stage.amqpUri(stage.brokerHost, 5672)}/${NAME}`
+  const workerData = { uri, queue }
+  const writer = new Worker(source, { eval: true, workerData, resourceLimits: { stackSizeMb: 200 } })
+  await once(writer, 'exit')
+}
+
+describe('a message that no client can read becomes an alarm, whole, and takes none of those behind it along', () => {
+  it.each<[string, () => string, (made: Made) => Promise<unknown>]>([
+    [
+      'recordings are stored',
+      () => stage.names.queue,
+      async (made) => {
+        await send(made)
+        await untilStored(made.properties.messageId)
+      },
+    ],
+    [
+      'dead letters are archived',
+      () => stage.names.deadLetterQueue,
+      async (made) => {
+        await bury(made, 'storage_failed')
+        await archived(made.properties.messageId)
+      },
+    ],
+  ])('%s', async (_, queue, follow) => {
+    const restore = await stage.limitDeliveries(2)
+    await publishUnreadable(queue())
+    await Promise.all(
+      [1, 2, 3].map((index) =>
+        follow(message(recording({ timestamp: 1735690000000 + Math.floor(Math.random() * 1e6) * 10 + index }))),
+      ),
+    )
+    await eventually('the unreadable one to stand among the unrouted', 120, async () =>
+      (await stage.ready(stage.names.unrouted)) === 1 ? true : undefined,
+    )
+    await queuesAreEmpty()
+    expect(await letters().countDocuments({ reason: 'delivery_limit' })).toBe(0)
+    await stage.channel.purgeQueue(stage.names.unrouted)
+    await restore()
   })
 })
 
@@ -405,4 +463,37 @@ describe('the API', () => {
     expect(await letters().findOne({ _id: new ObjectId(_id) })).toMatchObject({ state: 'discarded', note: 'a test' })
     expect(await stored(made.properties.messageId)).toBe(0)
   })
+})
+
+describe('xrayctl', () => {
+  const dlq = (...args: string[]) =>
+    spawnSync(process.execPath, ['services/cli/main.ts', 'dlq', ...args, '--api', api.url, '--token', TOKEN], {
+      encoding: 'utf8',
+      env: { PATH: process.env.PATH },
+    })
+
+  it('counts, shows, exports and replays what is dead', async () => {
+    const made = message(recording({ timestamp: 1735683999000 }))
+    await bury(made, 'storage_failed')
+    const { _id } = await archived(made.properties.messageId)
+    const id = _id.toHexString()
+    expect(dlq('stats').stdout).toMatch(/storage_failed +1\nall +1/)
+    expect(dlq('list', '--reason', 'storage_failed', '--from', '1h').stdout).toContain(id)
+    expect(dlq('show', id).stdout).toContain(made.body)
+    expect(JSON.parse(dlq('export').stdout)).toMatchObject({ id, body: { text: made.body } })
+    expect(dlq('replay').status).toBe(8)
+    expect(await letters().countDocuments({ state: 'open' })).toBe(1)
+    expect(dlq('replay', '--reason', 'storage_failed', '-y')).toMatchObject({ status: 0, stdout: '1 of 1 replayed\n' })
+    await untilStored(made.properties.messageId)
+    expect(dlq('show', '0'.repeat(24)).status).toBe(4)
+  })
+})
+
+it('metrics tell how many are open, archived and replayed', async () => {
+  await bury(message(recording()), 'transform_failed')
+  await eventually('it to be counted as open', 60, async () =>
+    /xray_dlq_open_messages\{reason="transform_failed"[^}]*\} 1/.test(await api.metrics()) ? true : undefined,
+  )
+  expect(await signals.metrics()).toMatch(/xray_dlq_archived_total\{reason="transform_failed"[^}]*\} [1-9]/)
+  expect(await api.metrics()).toMatch(/xray_dlq_replays_total\{result="replayed"[^}]*\} [1-9]/)
 })

@@ -56,13 +56,19 @@ export const openStage = async (name: string) => {
     password: brokerPassword,
     vhost: name,
   }
-  const vhost = async (method: 'PUT' | 'DELETE'): Promise<void> => {
+  const manage = async (method: 'PUT' | 'DELETE', path: string, body: object = {}): Promise<void> => {
     const authorization = `Basic ${Buffer.from(`xray:${brokerPassword}`).toString('base64')}`
-    const answer = await fetch(`${access.managementUri}/api/vhosts/${name}`, { method, headers: { authorization } })
-    if (!answer.ok && answer.status !== 404) throw new Error(`${method} vhost ${name}: ${answer.status}`)
+    const answer = await fetch(`${access.managementUri}/api/${path}`, {
+      method,
+      headers: { authorization, 'content-type': 'application/json' },
+      ...(method === 'PUT' && { body: JSON.stringify(body) }),
+    })
+    if (!answer.ok && answer.status !== 404) throw new Error(`${method} ${path}: ${answer.status}`)
   }
+  const vhost = (method: 'PUT' | 'DELETE'): Promise<void> => manage(method, `vhosts/${name}`)
   await vhost('DELETE')
   await vhost('PUT')
+  await manage('PUT', `permissions/${name}/xray`, { configure: '.*', write: '.*', read: '.*' })
   await ensureTopology(access, toTopology(spec))
 
   const keys = mkdtempSync(join(tmpdir(), 'xrayiot-keys-'))
@@ -133,6 +139,12 @@ export const openStage = async (name: string) => {
     publish: (exchange: string, routingKey: string, body: Buffer, properties: Options.Publish): Promise<void> => {
       channel.publish(exchange, routingKey, body, { ...properties, persistent: true })
       return channel.waitForConfirms()
+    },
+    /** Lowers the delivery limit of every queue: of argument and policy the lower counts. Returns what undoes it. */
+    limitDeliveries: async (limit: number): Promise<() => Promise<void>> => {
+      const definition = { 'delivery-limit': limit }
+      await manage('PUT', `policies/${name}/limit`, { pattern: '.*', definition, 'apply-to': 'quorum_queues' })
+      return () => manage('DELETE', `policies/${name}/limit`)
     },
     /** Messages in a queue that are not under way to a consumer. */
     ready: async (queue: string): Promise<number> => (await channel.checkQueue(queue)).messageCount,
