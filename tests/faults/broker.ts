@@ -3,14 +3,17 @@ import type { Fault } from './fault.ts'
 import { forge, publish } from './forgery.ts'
 import type { Load } from './load.ts'
 import type { Process } from './processes.ts'
-import type { Stage } from './stage.ts'
+import type { Stage, StartOptions } from './stage.ts'
 import { declare } from './topology.ts'
 
 const LOST = /^I1 .* is lost/
 
 /** Starts both services and waits until they are ready. */
-export const startBoth = async (stage: Stage): Promise<{ producer: Process; signals: Process }> => {
-  const [producer, signals] = await Promise.all([stage.start('producer'), stage.start('signals')])
+export const startBoth = async (
+  stage: Stage,
+  ofProducer: StartOptions = {},
+): Promise<{ producer: Process; signals: Process }> => {
+  const [producer, signals] = await Promise.all([stage.start('producer', ofProducer), stage.start('signals')])
   await Promise.all([producer.ready(), signals.ready()])
   return { producer, signals }
 }

@@ -70,8 +70,8 @@ export const CONTROLS = {
     edits: [
       {
         file: INGEST,
-        from: '  const signing = signingKey(keys)\n',
-        to: '  await context.nonces.write(deviceId, nonce, { messageId, sha256Hex: bodySha256Hex })\n  const signing = signingKey(keys)\n',
+        from: '  const outcome = await publish(context, received, messageId, recording.timestamp)\n',
+        to: '  await context.nonces.write(deviceId, nonce, { messageId, sha256Hex: bodySha256Hex })\n  const outcome = await publish(context, received, messageId, recording.timestamp)\n',
       },
     ],
   },
@@ -127,20 +127,14 @@ export const CONTROLS = {
     edits: [
       {
         file: 'services/runtime/nonces.ts',
-        from: 'await redis.get(keyOf(deviceId, nonce)).catch(() => void bypassed())',
+        from: "await fastPath(() => timed('get', redis.get(keyOf(deviceId, nonce))))",
         to: 'undefined',
       },
     ],
   },
   'no-authentication': {
     what: 'the producer takes every signature for true',
-    edits: [
-      {
-        file: AUTHENTICATION,
-        from: 'return verified && master !== undefined ? undefined : UNAUTHENTICATED',
-        to: 'return undefined',
-      },
-    ],
+    edits: [{ file: AUTHENTICATION, from: '  if (!verified) return UNAUTHENTICATED\n', to: '' }],
   },
   'no-skew-check': {
     what: 'the producer takes every time for true',

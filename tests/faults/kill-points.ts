@@ -10,12 +10,12 @@ const afterPublish = (then: string): Edit[] => [
   {
     file: INGEST,
     from: 'const outcome = await context.publisher.publish({',
-    to: 'const publishing = context.publisher.publish({',
+    to: 'const underWay = context.publisher.publish({',
   },
   {
     file: INGEST,
-    from: '  context.published(outcome)\n',
-    to: `  ${then}\n  const outcome = await publishing\n  context.published(outcome)\n`,
+    from: '  publishing?.ended(outcome)\n',
+    to: `  ${then}\n  const outcome = await underWay\n  publishing?.ended(outcome)\n`,
   },
 ]
 

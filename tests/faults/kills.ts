@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Fault } from './fault.ts'
 import { forge, publish } from './forgery.ts'
 import { KILL_POINTS, type KillPoint } from './kill-points.ts'
+import type { Process } from './processes.ts'
 import type { Stage } from './stage.ts'
 
 /** Starts signals that dies at a point, and another as soon as it has. */
@@ -54,18 +55,30 @@ const PRODUCER_POINTS = [
 const killProducers = async (stage: Stage, wanted: number): Promise<void> => {
   stage.uncount()
   let kills = 0
+  // As behind a Service: a producer gets requests once it is ready, and thus once it has Redis.
+  const serving = new Set<Process>()
   await (await stage.start('signals')).ready()
   const line = async (): Promise<void> => {
     while (kills + 1 < wanted) {
       const point = PRODUCER_POINTS[kills % PRODUCER_POINTS.length] as KillPoint
       const doomed = await stage.start('producer', { edits: KILL_POINTS[point], killAt: 1 + (kills % 4) })
+      await doomed.ready()
+      serving.add(doomed)
       if ((await doomed.ended) === 'SIGKILL') kills++
+      serving.delete(doomed)
     }
   }
-  const load = stage.load({ messages: wanted * 4, ratePerSecond: 30, patienceMs: 120_000 })
+  const load = stage.load({
+    messages: wanted * 4,
+    ratePerSecond: 30,
+    patienceMs: 120_000,
+    targets: () => [...serving].map(({ httpPort }) => ({ host: '127.0.0.1', port: httpPort })),
+  })
   await Promise.race([Promise.all([line(), line()]), load.done])
   stage.expect(kills + 1 >= wanted, `expected ${wanted} kills, got ${kills}`)
-  await (await stage.start('producer')).ready()
+  const last = await stage.start('producer')
+  await last.ready()
+  serving.add(last)
 }
 
 export const KILLS: Fault[] = [
