@@ -49,7 +49,11 @@ const signalsOf = async (ids: string[]): Promise<string[]> =>
 
 /** Each accepted message is one signal, one file and one chunk; nothing is left on a queue and nothing is dead. */
 const expectExactlyOnce = async (ids: string[]): Promise<void> => {
-  await eventually('the queue to be empty', 120, async () =>
+  // The depth that the broker tells is up to 5 s old, so an empty queue by itself would not say that all is done.
+  await eventually('every message to be stored', 120, async () =>
+    new Set(await signalsOf(ids)).size === ids.length ? true : undefined,
+  )
+  await eventually('the queue to be empty', 60, async () =>
     (await broker.depth(`${NAME}.raw.q`)) === 0 ? true : undefined,
   )
   const stored = await signalsOf(ids)
