@@ -40,7 +40,9 @@ const openAmqp = async ({ uri }: Server): Promise<ChannelModel> => {
 
 export const openMongo = ({ uri }: Server): MongoClient => new MongoClient(uri, { appName: 'faults' })
 
-export const openRedisDatabase = ({ uri }: Server, database: number): Redis => new Redis(`${uri}/${database}`)
+/** Its errors are found by the next command. */
+export const openRedisDatabase = ({ uri }: Server, database: number): Redis =>
+  new Redis(`${uri}/${database}`).on('error', () => undefined)
 
 /**
  * Keeps one connection to the broker, made anew when the broker was away.
