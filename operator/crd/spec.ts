@@ -178,7 +178,11 @@ const bare: Schema = object('What the pipeline shall be.', {
       prefetch: integer('Messages that a pod takes before it must acknowledge.', 1, 2000),
       batch: object('How messages are stored together.', {
         size: integer('The most messages in a batch.', 1, 1000),
-        lingerMs: integer('The longest that a batch waits to fill while another is stored, ms.', 0, 1000),
+        lingerMs: integer(
+          'The longest that a message waits for its batch to fill, ms; it waits only while many come.',
+          0,
+          1000,
+        ),
       }),
       resources,
       scaling,

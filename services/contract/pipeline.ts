@@ -92,8 +92,8 @@ export const DEFAULTS: PipelineSpec = {
   retry: { maxRetries: 3, delaysMs: [1000, 2000, 4000, 8000], jitterMs: 1000 },
   producer: { replicas: 2, resources: {}, service: { type: 'ClusterIP' }, rateLimit: { perDevicePerMinute: 600 } },
   signals: {
-    prefetch: 200,
-    batch: { size: 200, lingerMs: 5 },
+    prefetch: 400,
+    batch: { size: 200, lingerMs: 50 },
     resources: {},
     scaling: {
       provider: 'Native',

@@ -65,6 +65,23 @@ describe('a batch', () => {
     await finishOne()
     expect(batches).toEqual([['a', 'b', 'c'], ['d', 'e', 'f'], ['g']])
   })
+  it('waits to fill while many come, and no longer once few do', async () => {
+    const batches: number[] = []
+    const batcher = createBatcher<number>({ items: 200, bytes: 1e6, lingerMs: 50, inFlight: 2 }, async (items) => {
+      batches.push(items.length)
+    })
+    const come = async (count: number, everyMs: number): Promise<number[]> => {
+      batches.length = 0
+      for (let i = 0; i < count; i++) {
+        batcher.add(i, 1)
+        await vi.advanceTimersByTimeAsync(everyMs)
+      }
+      return [...batches]
+    }
+    expect((await come(1_000, 1)).slice(-5)).toEqual([50, 50, 50, 50, 50])
+    await come(50, 50)
+    expect(await come(10, 10)).toEqual(Array(10).fill(1))
+  })
   it('does not linger while draining', async () => {
     const { batcher, batches } = manual()
     batcher.add('a', 1)

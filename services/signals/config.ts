@@ -6,9 +6,9 @@ const rules = {
   ...brokerRules,
   ...storeRules,
   ...cacheRules,
-  PREFETCH: integer(1, 2000, 200),
+  PREFETCH: integer(1, 2000, 400),
   BATCH_SIZE: integer(1, 1000, 200),
-  BATCH_LINGER_MS: integer(0, 1000, 5),
+  BATCH_LINGER_MS: integer(0, 1000, 50),
   RETENTION_DAYS: integer(1, 36_500, 30),
 }
 
