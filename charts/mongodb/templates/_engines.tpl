@@ -10,11 +10,19 @@
 - { name: tmp, mountPath: /tmp }
 {{- end }}
 
+{{/* The start of a command that waits until no other server runs on the volume, and keeps others off it. */}}
+{{- define "mongodb.locked" -}}
+flock, --no-fork, /data/.lock
+{{- end }}
+
 {{- define "mongodb.username" -}}
 - { name: MONGODB_USERNAME, valueFrom: { secretKeyRef: { name: {{ .Values.auth.existingSecret | default (include "mongodb.fullname" .) }}, key: username } } }
 {{- end }}
 
-{{/* MongoDB: mongod, and beside its first member the script that keeps the replica set. */}}
+{{/*
+MongoDB: mongod, and beside its first member the script that keeps the replica set. mongod locks /data/db/mongod.lock
+itself, across pods: a second one ends at once, and is restarted until the first is gone.
+*/}}
 {{- define "mongodb.mongodbPod" -}}
 initContainers:
   # mongod refuses a key file that its group may read, and a mounted Secret is.
@@ -63,7 +71,10 @@ initContainers:
   - name: init
     image: {{ include "mongodb.image" .Values.postgresql.image }}
     imagePullPolicy: {{ .Values.postgresql.image.pullPolicy }}
-    command: [sh, /etc/xray/init.sh]
+    # It may be that the server of a pod removed by force still runs, and postmaster.pid says nothing about a process in
+    # another PID namespace. So both containers run under one lock, which the last process of a server lets go. This one
+    # waits without a limit.
+    command: [{{ include "mongodb.locked" . }}, sh, /etc/xray/init.sh]
     env: {{- include "mongodb.username" . | nindent 6 }}
     securityContext: {{ include "mongodb.security" . }}
     resources: { requests: { cpu: 10m, memory: 64Mi }, limits: { memory: 512Mi } }
@@ -73,8 +84,10 @@ initContainers:
     image: {{ include "mongodb.image" .Values.postgresql.image }}
     imagePullPolicy: {{ .Values.postgresql.image.pullPolicy }}
     restartPolicy: Always
-    command: [postgres, -D, /data/postgresql]
+    # flock is replaced by PostgreSQL, which so gets the signals and, with all its children, keeps the lock.
+    command: [{{ include "mongodb.locked" . }}, postgres, -D, /data/postgresql]
     env: {{- include "mongodb.username" . | nindent 6 }}
+    # 120 s to get the lock and to start; then the container is restarted and waits on.
     startupProbe: { exec: { command: [sh, /etc/xray/extension.sh] }, periodSeconds: 2, timeoutSeconds: 60, failureThreshold: 60 }
     livenessProbe: { exec: { command: [pg_isready, --host=127.0.0.1, --quiet] }, periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 5 }
     securityContext: {{ include "mongodb.security" . }}
