@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto'
 import { ObjectId } from 'mongodb'
 import { DEAD_LETTER_REASONS, type DeadLetterReason } from '#contract/dead-letter.ts'
-import { DEVICE_ID } from '#contract/ids.ts'
 import {
   DEAD_LETTER_STATES,
   type DeadLetterFilter,
   type DeadLetterPlace,
   type DeadLetterState,
 } from '#runtime/dead-letter-store.ts'
-import { fault, type QueryFault, suggestion, time, whole } from './query.ts'
+import { fault, type QueryFault, readScope, unknownAmong, whole } from './query.ts'
 
 export type DeadLetterQuery = {
   filter: DeadLetterFilter
@@ -19,47 +18,21 @@ export type DeadLetterQuery = {
 
 const FILTERS = ['reason', 'deviceId', 'from', 'to', 'parked'] as const
 const PARAMETERS = [...FILTERS, 'state', 'limit', 'cursor'] as const
-const REPEATABLE = ['reason', 'deviceId']
-const MOST_DEVICES = 50
-
-/** The first parameter that is unknown, or there more than once. */
-export const unknownAmong = (parameters: URLSearchParams, known: readonly string[]): QueryFault | undefined => {
-  for (const name of new Set(parameters.keys())) {
-    if (!known.includes(name)) return fault(name, suggestion(name, known), name)
-    if (!REPEATABLE.includes(name) && parameters.getAll(name).length > 1)
-      return fault(name, 'it once', 'it more than once')
-  }
-  return undefined
-}
 
 /** Reads which dead letters are meant, by `reason`, `deviceId`, `from`, `to` and `parked`; others are not looked at. */
 export const readFilter = (parameters: URLSearchParams): { filter: DeadLetterFilter } | { fault: QueryFault } => {
   const reasons = parameters.getAll('reason')
   const reason = reasons.find((name) => !(DEAD_LETTER_REASONS as readonly string[]).includes(name))
   if (reason !== undefined) return { fault: fault('reason', `one of ${DEAD_LETTER_REASONS.join(', ')}`, reason) }
-  const deviceIds = parameters.getAll('deviceId')
-  const device = deviceIds.find((id) => !DEVICE_ID.test(id))
-  if (device !== undefined) return { fault: fault('deviceId', '24 lower-case hex digits', device) }
-  if (deviceIds.length > MOST_DEVICES)
-    return { fault: fault('deviceId', `at most ${MOST_DEVICES} of them`, String(deviceIds.length)) }
+  const read = readScope(parameters)
+  if ('fault' in read) return read
   const parked = parameters.get('parked')
   if (parked !== null && parked !== 'true' && parked !== 'false')
     return { fault: fault('parked', 'true or false', parked) }
-  const times: { fromMs?: number; toMs?: number } = {}
-  for (const [name, field] of [
-    ['from', 'fromMs'],
-    ['to', 'toMs'],
-  ] as const) {
-    const raw = parameters.get(name)
-    if (raw === null) continue
-    times[field] = time(raw)
-    if (Number.isNaN(times[field])) return { fault: fault(name, 'an ISO date or ms since the epoch', raw) }
-  }
   return {
     filter: {
       reasons: reasons as DeadLetterReason[],
-      deviceIds,
-      ...times,
+      ...read.scope,
       ...(parked !== null && { parked: parked === 'true' }),
     },
   }

@@ -1,7 +1,7 @@
 import type { DeadLetterFilter } from '#runtime/dead-letter-store.ts'
 import type { OperationKind } from '#runtime/operation-store.ts'
-import { FILTER_NAMES, readFilter, unknownAmong } from './dead-letter-query.ts'
-import { suggestion } from './query.ts'
+import { FILTER_NAMES, readFilter } from './dead-letter-query.ts'
+import { suggestion, unknownAmong } from './query.ts'
 
 export type OperationRequest = {
   filter: DeadLetterFilter

@@ -1,9 +1,8 @@
 import { type Request, Router } from 'express'
 import { endOperation, findOperation, listOperations, type OperationDocument } from '#runtime/operation-store.ts'
 import { toOperationJson } from './dead-letter-json.ts'
-import { unknownAmong } from './dead-letter-query.ts'
 import type { DeadLettersContext } from './dead-letters-routes.ts'
-import { fault, whole } from './query.ts'
+import { fault, unknownAmong, whole } from './query.ts'
 import { onlyMethods, Refusal } from './refusal.ts'
 
 const found = (operation: OperationDocument | null): OperationDocument => {
