@@ -1,6 +1,6 @@
 import { kubectl } from '../e2e/cluster.ts'
+import { must, within } from '../stand/condition.ts'
 import { startBoth } from './broker.ts'
-import { must, within } from './condition.ts'
 import { crashBroker } from './crashes.ts'
 import type { Fault } from './fault.ts'
 import type { Stage } from './stage.ts'

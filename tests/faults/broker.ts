@@ -1,10 +1,10 @@
-import { within } from './condition.ts'
+import { within } from '../stand/condition.ts'
+import type { Process } from '../stand/service-process.ts'
+import { declare } from '../stand/topology.ts'
 import type { Fault } from './fault.ts'
 import { forge, publish } from './forgery.ts'
 import type { Load } from './load.ts'
-import type { Process } from './processes.ts'
 import type { Stage, StartOptions } from './stage.ts'
-import { declare } from './topology.ts'
 
 const LOST = /^I1 .* is lost/
 

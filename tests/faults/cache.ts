@@ -1,5 +1,5 @@
+import { must } from '../stand/condition.ts'
 import { startBoth } from './broker.ts'
-import { must } from './condition.ts'
 import type { Fault } from './fault.ts'
 import { forge, publish } from './forgery.ts'
 import type { Stage } from './stage.ts'

@@ -1,5 +1,5 @@
 import { kubectl, read } from '../e2e/cluster.ts'
-import { must } from './condition.ts'
+import { must } from '../stand/condition.ts'
 
 // A pod is never deleted by force here: its object is gone at once while its processes still run, the StatefulSet
 // starts another on the same volume, and two servers write the same files. PostgreSQL then finds no valid checkpoint,

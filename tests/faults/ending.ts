@@ -1,9 +1,9 @@
-import { within } from './condition.ts'
+import { within } from '../stand/condition.ts'
+import type { Servers } from '../stand/servers.ts'
+import type { Process } from '../stand/service-process.ts'
 import { collectDeadLetters, collectStored, depthOf, emptyQueues } from './end-state.ts'
 import type { Load } from './load.ts'
 import { type Counters, judge, type LedgerEntry, type Sheet } from './oracle.ts'
-import type { Process } from './processes.ts'
-import type { Servers } from './servers.ts'
 import type { Stage } from './stage.ts'
 
 const DRAIN_LIMIT_MS = 60_000

@@ -1,6 +1,6 @@
+import type { Component } from '../stand/service-process.ts'
 import { CONTROLS, type ControlName } from './controls.ts'
 import type { Sheet } from './oracle.ts'
-import type { Component } from './processes.ts'
 import { type Stage, type StageOptions, withStage } from './stage.ts'
 
 /** One thing that goes wrong, what must hold all the same, and the defect with which it must not. */

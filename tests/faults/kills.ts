@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Process } from '../stand/service-process.ts'
 import type { Fault } from './fault.ts'
 import { forge, publish } from './forgery.ts'
 import { KILL_POINTS, type KillPoint } from './kill-points.ts'
-import type { Process } from './processes.ts'
 import type { Stage } from './stage.ts'
 
 /** Starts signals that dies at a point, and another as soon as it has. */

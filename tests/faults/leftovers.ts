@@ -2,8 +2,8 @@ import type { ChannelModel } from 'amqplib'
 import type { Redis } from 'ioredis'
 import type { MongoClient } from 'mongodb'
 import type { Topology } from '#contract/topology.ts'
+import { undeclare } from '../stand/topology.ts'
 import type { Stage } from './stage.ts'
-import { undeclare } from './topology.ts'
 
 /** Removes a run's queues, exchanges, database and Redis keys, whatever of them is there. */
 export const removeAll = async (

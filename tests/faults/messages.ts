@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { sha256Hex } from '#contract/digest.ts'
+import { must } from '../stand/condition.ts'
 import { startBoth } from './broker.ts'
-import { must } from './condition.ts'
 import type { Fault } from './fault.ts'
 import { type Forged, forge, publish } from './forgery.ts'
 import { deviceIdOf } from './load.ts'

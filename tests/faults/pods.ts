@@ -1,7 +1,7 @@
 import { DEFAULTS } from '#contract/pipeline.ts'
 import { address, kubectl, read, secret } from '../e2e/cluster.ts'
 import { apply, conditionHolds, manifest } from '../e2e/pipeline.ts'
-import { must } from './condition.ts'
+import { must } from '../stand/condition.ts'
 import type { Fault } from './fault.ts'
 import type { Stage } from './stage.ts'
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Proxy as TcpProxy } from '../network/proxy.ts'
+import type { Component, Process } from '../stand/service-process.ts'
 import { print, type Sheet } from './oracle.ts'
-import type { Component, Process } from './processes.ts'
 import { type Stage, withStage } from './stage.ts'
 
 /** Numbers from 0 (included) to 1 (excluded) that follow from a seed. */

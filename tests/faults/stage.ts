@@ -1,29 +1,26 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { ChannelModel } from 'amqplib'
 import type { Redis } from 'ioredis'
 import type { Db } from 'mongodb'
-import { DEFAULTS, type PipelineSpec } from '#contract/pipeline.ts'
+import { DEFAULTS, type PipelineSpec, topologySpecOf } from '#contract/pipeline.ts'
 import { type Topology, type TopologyNames, topologyNames, toTopology } from '#contract/topology.ts'
-import { settingsOf } from '../../operator/decide/environment.ts'
 import { openProxy, type Proxy as TcpProxy } from '../network/proxy.ts'
-import { must } from './condition.ts'
+import { must } from '../stand/condition.ts'
+import { openKeysFolder } from '../stand/keys-folder.ts'
+import { findServers, REDIS_DATABASE, type Servers } from '../stand/servers.ts'
+import { environmentOf } from '../stand/service-environment.ts'
+import { type Component, type Process, startProcess } from '../stand/service-process.ts'
+import { declare } from '../stand/topology.ts'
+import { keepBroker, openMongo, openRedisDatabase } from './connections.ts'
 import { countDeadLetters, depthOf } from './end-state.ts'
 import { drain, finish, type Run } from './ending.ts'
 import { leftBehind, removeAll } from './leftovers.ts'
 import { type Load, type LoadOptions, startLoad } from './load.ts'
 import type { LedgerEntry, Sheet } from './oracle.ts'
-import { type Component, type Process, startProcess } from './processes.ts'
 import { type Edit, toNodeOptions } from './sabotage.ts'
-import { findServers, keepBroker, openMongo, openRedisDatabase, type Servers } from './servers.ts'
-import { declare } from './topology.ts'
 
 /** A ladder that is climbed in 2 s instead of 8: what a test waits for, it waits for as short as it can. */
 const SHORT_RETRY = { maxRetries: 3, delaysMs: [200, 400, 800, 1600], jitterMs: 100 }
-/** Of Redis's 16 databases, the one that the product never uses; a run empties it. */
-const REDIS_DATABASE = 9
 
 export type StageOptions = {
   /** Prefix of every name on every server. */
@@ -44,7 +41,7 @@ export type Stage = {
   topology: Topology
   servers: Servers
   /** What flows between the services and each server; a broker's proxy for each service. */
-  network: Record<'producer' | 'signals' | 'store' | 'redis', TcpProxy>
+  network: Record<Component | 'store' | 'redis', TcpProxy>
   broker: () => Promise<ChannelModel>
   db: Db
   redis: Redis
@@ -97,7 +94,7 @@ const specOf = ({ name, retry, maxLengthBytes }: StageOptions): PipelineSpec => 
 export const withStage = async (options: StageOptions, run: (stage: Stage) => Promise<void>): Promise<Sheet> => {
   const { name, control } = options
   const spec = specOf(options)
-  const topologySpec = { ...spec.broker, ...spec.retry, maxLengthBytes: Number(spec.broker.maxLengthBytes) }
+  const topologySpec = topologySpecOf(spec)
   const [topology, names] = [toTopology(topologySpec), topologyNames(topologySpec)]
   const servers = await findServers()
   const [client, redis] = [openMongo(servers.store), openRedisDatabase(servers.redis, REDIS_DATABASE)]
@@ -106,20 +103,21 @@ export const withStage = async (options: StageOptions, run: (stage: Stage) => Pr
   const network = {
     producer: await openProxy(servers.rabbitmq.address),
     signals: await openProxy(servers.rabbitmq.address),
+    api: await openProxy(servers.rabbitmq.address),
     store: await openProxy(servers.store.address),
     redis: await openProxy(servers.redis.address),
   }
-  const keysFolder = mkdtempSync(join(tmpdir(), 'xrayiot-fault-keys-'))
+  const keys = openKeysFolder()
   const via = ({ port }: TcpProxy) => ({ host: '127.0.0.1', port })
+  const urisOf = (component: Component) => ({
+    amqp: servers.rabbitmq.uriVia(via(network[component])),
+    store: servers.store.uriVia(via(network.store)),
+    redis: `${servers.redis.uriVia(via(network.redis))}/${REDIS_DATABASE}`,
+  })
   const [deviceMaster, messageKey] = [randomBytes(32), randomBytes(32)]
   const [loads, own, violations]: [Load[], LedgerEntry[], string[]] = [[], [], []]
   const endings: (() => Promise<void>)[] = []
-  const setKey: Stage['setKey'] = (component, file, key) => {
-    mkdirSync(join(keysFolder, component), { recursive: true })
-    const path = join(keysFolder, component, file)
-    if (key === undefined) rmSync(path)
-    else writeFileSync(path, key.toString('hex'))
-  }
+  const setKey: Stage['setKey'] = (component, file, key) => keys.set(component, file, key?.toString('hex'))
   const stage: Stage = {
     names,
     topology,
@@ -135,11 +133,7 @@ export const withStage = async (options: StageOptions, run: (stage: Stage) => Pr
     start: async (component, { edits = [], killAt = 1, env = {} } = {}) => {
       const all = [...(control?.of === component ? control.edits : []), ...edits]
       const started = await startProcess(component, {
-        ...settingsOf({ metadata: { name, namespace: 'xray' }, spec } as Parameters<typeof settingsOf>[0], component),
-        AMQP_URI: servers.rabbitmq.uriVia(via(network[component])),
-        MONGODB_URI: servers.store.uriVia(via(network.store)),
-        REDIS_URI: `${servers.redis.uriVia(via(network.redis))}/${REDIS_DATABASE}`,
-        KEYS_DIR: join(keysFolder, component),
+        ...environmentOf(name, spec, component, urisOf(component), keys),
         ...(all.length > 0 && { NODE_OPTIONS: toNodeOptions(all, killAt) }),
         ...env,
       })
@@ -198,7 +192,7 @@ export const withStage = async (options: StageOptions, run: (stage: Stage) => Pr
       return true
     })
     for (const proxy of Object.values(network)) await proxy.close()
-    rmSync(keysFolder, { recursive: true })
+    keys.close()
     await client.close()
     redis.disconnect()
     await broker.close()

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { within } from '../stand/condition.ts'
 import { startBoth } from './broker.ts'
-import { within } from './condition.ts'
 import { crashStore } from './crashes.ts'
 import type { Fault } from './fault.ts'
 import { forge, publish } from './forgery.ts'

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { createConsumer, settle } from '#runtime/consumer.ts'
 import { createPublisher } from '#runtime/publisher.ts'
 import { eventually } from '../e2e/cluster.ts'
-import { openStand, rabbitmqctl, type Stand, serving, servingAnew, soon } from './stand.ts'
+import { openStand, rabbitmqctl, type Stand, serving, servingAnew, soon } from './link-stand.ts'
 
 let stand: Stand
 beforeAll(async () => {

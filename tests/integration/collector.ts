@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { binary, ensureTool } from '../../k8s/local/tools.ts'
 import { eventually } from '../e2e/cluster.ts'
-import { freePort } from './service-process.ts'
+import { freePort } from '../stand/service-process.ts'
 
 /** Kinds as OTLP numbers them. */
 export const KINDS = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'] as const

@@ -3,7 +3,7 @@ import type { ConfirmChannel } from 'amqplib'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createConsumer, type Delivery, settle } from '#runtime/consumer.ts'
 import { eventually } from '../e2e/cluster.ts'
-import { openStand, QUORUM, type Stand, serving, servingAnew, soon } from './stand.ts'
+import { openStand, QUORUM, type Stand, serving, servingAnew, soon } from './link-stand.ts'
 
 const PREFETCH = 50
 

@@ -11,29 +11,28 @@ import { type Message, toProperties } from '#contract/message.ts'
 import { signMessage } from '#contract/message-signature.ts'
 import { deadLettersOf } from '#runtime/dead-letter-store.ts'
 import { operationsOf } from '#runtime/operation-store.ts'
-import { eventually, storeUri } from '../e2e/cluster.ts'
+import { eventually } from '../e2e/cluster.ts'
 import { DEVICE, recording } from '../e2e/device.ts'
 import { openProxy } from '../network/proxy.ts'
-import { MESSAGE_KEY, openStage, type Service, type Stage, TOKEN } from './stage.ts'
+import type { Process } from '../stand/service-process.ts'
+import { openSite, type Site, TOKEN } from './pipeline-site.ts'
 
-const NAME = 'it-dead-letters'
-
-let stage: Stage
-let signals: Service
-let api: Service
+let site: Site
+let signals: Process
+let api: Process
 
 beforeAll(async () => {
-  stage = await openStage(NAME)
-  signals = await stage.start('signals')
-  api = await stage.start('api')
+  site = await openSite('dead-letters', { maxRetries: 1, delaysMs: [100], jitterMs: 0 })
+  signals = await site.start('signals')
+  api = await site.start('api')
 })
 beforeEach(async () => {
   await Promise.all([letters().deleteMany({}), operations().deleteMany({})])
 })
-afterAll(() => stage.close())
+afterAll(() => site.close())
 
-const letters = () => deadLettersOf(stage.store.db)
-const operations = () => operationsOf(stage.store.db)
+const letters = () => deadLettersOf(site.store.db)
+const operations = () => operationsOf(site.store.db)
 
 /** A message as the producer publishes it, signed; `change` is made before it is signed. */
 const message = (body: string, change: Partial<Message> = {}) => {
@@ -47,17 +46,17 @@ const message = (body: string, change: Partial<Message> = {}) => {
     ...change,
   }
   const rest = { deviceTimestampMs: 1735683480000, schema: 'recording.v1', attempt: 0 }
-  return { properties: toProperties({ ...rest, signatureHex: signMessage(MESSAGE_KEY, signed), ...signed }), body }
+  return { properties: toProperties({ ...rest, signatureHex: signMessage(site.messageKey, signed), ...signed }), body }
 }
 type Made = ReturnType<typeof message>
 
 /** Publishes a message as signals does when it gives it up. */
 const bury = ({ properties, body }: Made, reason: DeadLetterReason): Promise<void> => {
   const headers = deadLetterHeaders(properties.headers, { reason, detail: 'why', failedAtMs: Date.now() })
-  return stage.publish(stage.names.deadLetterExchange, `dead.${reason}`, Buffer.from(body), { ...properties, headers })
+  return site.publish(site.names.deadLetterExchange, `dead.${reason}`, Buffer.from(body), { ...properties, headers })
 }
 const send = ({ properties, body }: Made): Promise<void> =>
-  stage.publish(stage.names.exchange, stage.names.routingKey, Buffer.from(body), properties)
+  site.publish(site.names.exchange, site.names.routingKey, Buffer.from(body), properties)
 
 const ask = async (path: string, init: RequestInit = {}, of = api) => {
   const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
@@ -72,15 +71,15 @@ const archived = (messageId: string, more: object = {}) =>
     60,
     async () => (await letters().findOne({ messageId, ...more })) ?? undefined,
   )
-const stored = (messageId: string) => stage.store.signals.countDocuments({ messageId })
+const stored = (messageId: string) => site.store.signals.countDocuments({ messageId })
 const untilStored = (messageId: string) =>
   eventually(`${messageId} to be stored`, 60, async () => ((await stored(messageId)) === 1 ? true : undefined))
 const duplicates = async () =>
   Number(/xray_signals_messages_total\{outcome="duplicate"[^}]*\} ([0-9]+)/.exec(await signals.metrics())?.[1])
 const queuesAreEmpty = () =>
   eventually('the queues to be empty', 60, async () => {
-    for (const queue of [stage.names.queue, stage.names.deadLetterQueue, stage.names.parkedQueue])
-      if ((await stage.ready(queue)) > 0) throw new Error(`${queue} has ${await stage.ready(queue)}`)
+    for (const queue of [site.names.queue, site.names.deadLetterQueue, site.names.parkedQueue])
+      if ((await site.ready(queue)) > 0) throw new Error(`${queue} has ${await site.ready(queue)}`)
     return true
   })
 
@@ -124,8 +123,8 @@ describe('a message that signals gives up', () => {
     const first = message(recording({ timestamp: 1735683490000 }))
     await send(first)
     await untilStored(first.properties.messageId)
-    await eventually('Redis to know it', 30, async () => ((await stage.redis.dbsize()) > 0 ? true : undefined))
-    await stage.redis.flushdb() // the fast path would take it for the same one; the store knows better
+    await eventually('Redis to know it', 30, async () => ((await site.redis.dbsize()) > 0 ? true : undefined))
+    await site.redis.flushdb() // the fast path would take it for the same one; the store knows better
     return message(recording({ timestamp: 1735683490000, data: [[1, [1, 1, 1]]] }), {
       messageId: first.properties.messageId,
     })
@@ -191,7 +190,7 @@ describe('a forged dead letter', () => {
     ['with endless tables', { messageId: 'deep', headers: { nested } }, Buffer.from('x'), { truncated: true }],
     ['with a body of 9 MiB', { messageId: 'large' }, Buffer.alloc(9 * 2 ** 20, 1), { truncated: true }],
   ])('%s is archived', async (_, properties, body, expected) => {
-    await stage.publish('', stage.names.deadLetterQueue, body, properties)
+    await site.publish('', site.names.deadLetterQueue, body, properties)
     const letter = await eventually('it to be archived', 60, async () => (await letters().findOne({})) ?? undefined)
     expect(letter).toMatchObject({ ...expected, bodySha256: sha256Hex(body), bodyBytes: body.length })
     await queuesAreEmpty()
@@ -218,7 +217,7 @@ const publishUnreadable = async (queue: string): Promise<void> => {
       await channel.waitForConfirms()
       await model.close()
     })()`
-  const uri = `${stage.amqpUri(stage.brokerHost, 5672)}/${NAME}`
+  const uri = new URL(`/${site.vhost}`, site.servers.rabbitmq.uri).href
   const workerData = { uri, queue }
   const writer = new Worker(source, { eval: true, workerData, resourceLimits: { stackSizeMb: 200 } })
   await once(writer, 'exit')
@@ -228,7 +227,7 @@ describe('a message that no client can read becomes an alarm, whole, and takes n
   it.each<[string, () => string, (made: Made) => Promise<unknown>]>([
     [
       'recordings are stored',
-      () => stage.names.queue,
+      () => site.names.queue,
       async (made) => {
         await send(made)
         await untilStored(made.properties.messageId)
@@ -236,14 +235,14 @@ describe('a message that no client can read becomes an alarm, whole, and takes n
     ],
     [
       'dead letters are archived',
-      () => stage.names.deadLetterQueue,
+      () => site.names.deadLetterQueue,
       async (made) => {
         await bury(made, 'storage_failed')
         await archived(made.properties.messageId)
       },
     ],
   ])('%s', async (_, queue, follow) => {
-    const restore = await stage.limitDeliveries(2)
+    const restore = await site.limitDeliveries(2)
     await publishUnreadable(queue())
     await Promise.all(
       [1, 2, 3].map((index) =>
@@ -251,49 +250,50 @@ describe('a message that no client can read becomes an alarm, whole, and takes n
       ),
     )
     await eventually('the unreadable one to stand among the unrouted', 120, async () =>
-      (await stage.ready(stage.names.unrouted)) === 1 ? true : undefined,
+      (await site.ready(site.names.unrouted)) === 1 ? true : undefined,
     )
     await queuesAreEmpty()
     expect(await letters().countDocuments({ reason: 'delivery_limit' })).toBe(0)
-    await stage.channel.purgeQueue(stage.names.unrouted)
+    await site.channel.purgeQueue(site.names.unrouted)
     await restore()
   })
 })
 
 it('a dead letter that was written and not acknowledged when its archiver was killed is one document', async () => {
-  await signals.end('SIGTERM')
-  const proxy = await openProxy({ host: stage.brokerHost, port: 5672 })
-  const victim = await stage.start('signals', { AMQP_URI: stage.amqpUri('127.0.0.1', proxy.port) })
+  await signals.stop()
+  const proxy = await openProxy(site.servers.rabbitmq.address)
+  const victim = await site.start('signals', {
+    AMQP_URI: site.servers.rabbitmq.uriVia({ host: '127.0.0.1', port: proxy.port }),
+  })
   await eventually('the archiver to consume', 30, async () =>
-    (await stage.channel.checkQueue(stage.names.deadLetterQueue)).consumerCount > 0 ? true : undefined,
+    (await site.channel.checkQueue(site.names.deadLetterQueue)).consumerCount > 0 ? true : undefined,
   )
   proxy.requests({ kind: 'swallow' })
   const made = message(recording())
   await bury(made, 'storage_failed')
   const letter = await archived(made.properties.messageId)
-  await victim.end('SIGKILL')
+  await victim.kill()
   await proxy.close()
   await eventually('the broker to offer it again', 60, async () =>
-    (await stage.ready(stage.names.deadLetterQueue)) === 1 ? true : undefined,
+    (await site.ready(site.names.deadLetterQueue)) === 1 ? true : undefined,
   )
-  signals = await stage.start('signals')
+  signals = await site.start('signals')
   await queuesAreEmpty()
   expect(await letters().find().toArray()).toEqual([letter])
 })
 
 it('dead letters wait in their queue while the store is away', async () => {
-  await signals.end('SIGTERM')
-  const { hostname, username, password } = new URL(await storeUri())
-  const proxy = await openProxy({ host: hostname, port: 27017 })
-  const cut = await stage.start('signals', {
-    MONGODB_URI: `mongodb://${username}:${password}@127.0.0.1:${proxy.port}/`,
+  await signals.stop()
+  const proxy = await openProxy(site.servers.store.address)
+  const cut = await site.start('signals', {
+    MONGODB_URI: site.servers.store.uriVia({ host: '127.0.0.1', port: proxy.port }),
   })
   proxy.refuse()
   proxy.reset()
   const made = Array.from({ length: 20 }, () => message(recording()))
   for (const each of made) await bury(each, 'storage_failed')
   await eventually('all to be back in the queue, without a consumer', 60, async () => {
-    const { messageCount, consumerCount } = await stage.channel.checkQueue(stage.names.deadLetterQueue)
+    const { messageCount, consumerCount } = await site.channel.checkQueue(site.names.deadLetterQueue)
     return messageCount === made.length && consumerCount === 0 ? true : undefined
   })
   proxy.admit()
@@ -301,9 +301,9 @@ it('dead letters wait in their queue while the store is away', async () => {
     (await letters().countDocuments()) === made.length ? true : undefined,
   )
   await queuesAreEmpty()
-  await cut.end('SIGTERM')
+  await cut.stop()
   await proxy.close()
-  signals = await stage.start('signals')
+  signals = await site.start('signals')
 })
 
 /** Many open dead letters, put into the store as the archiver would. */
@@ -338,15 +338,15 @@ describe('an operation', () => {
     expect(asked).toMatchObject({ status: 202, body: { kind: 'replay', state: 'running', total: 60 } })
     const path = asked.headers.get('location') ?? ''
     await eventually('some to be replayed', 30, async () => ((await operation(path)).done > 0 ? true : undefined))
-    await api.end('SIGKILL')
+    await api.kill()
     const left = await letters().countDocuments({ state: 'open' })
     expect(left).toBeGreaterThan(0)
     expect(left).toBeLessThan(60)
-    api = await stage.start('api')
+    api = await site.start('api')
     expect(await ended(path)).toMatchObject({ state: 'done', done: 60, failed: 0, total: 60 })
     await queuesAreEmpty()
     await eventually('all to be stored', 30, async () =>
-      (await stage.store.signals.countDocuments({ messageId: { $in: ids } })) === 60 ? true : undefined,
+      (await site.store.signals.countDocuments({ messageId: { $in: ids } })) === 60 ? true : undefined,
     )
     expect(await letters().countDocuments({ state: 'open' })).toBe(0)
   })
@@ -363,16 +363,16 @@ describe('an operation', () => {
 
   it('whose messages the broker cannot route leaves them open, and says how many failed', async () => {
     await fill(3)
-    const [exchange, queue, key] = [stage.names.exchange, stage.names.queue, stage.names.routingKey]
-    await stage.channel.unbindQueue(queue, exchange, key)
-    await stage.channel.unbindQueue(stage.names.unrouted, stage.names.unrouted, '')
+    const [exchange, queue, key] = [site.names.exchange, site.names.queue, site.names.routingKey]
+    await site.channel.unbindQueue(queue, exchange, key)
+    await site.channel.unbindQueue(site.names.unrouted, site.names.unrouted, '')
     try {
       const path = (await post('/api/dlq/replays')).headers.get('location') ?? ''
       expect(await ended(path)).toMatchObject({ state: 'failed', done: 0, failed: 3 })
       expect(await letters().countDocuments({ state: 'open' })).toBe(3)
     } finally {
-      await stage.channel.bindQueue(stage.names.unrouted, stage.names.unrouted, '')
-      await stage.channel.bindQueue(queue, exchange, key)
+      await site.channel.bindQueue(site.names.unrouted, site.names.unrouted, '')
+      await site.channel.bindQueue(queue, exchange, key)
     }
   })
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ConfirmChannel } from 'amqplib'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { openStand, type Stand, serving, servingAnew, soon } from './stand.ts'
+import { openStand, type Stand, serving, servingAnew, soon } from './link-stand.ts'
 
 let stand: Stand
 beforeAll(async () => {

@@ -1,80 +1,94 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { connect } from 'amqplib'
-import { type TopologySpec, toTopology } from '#contract/topology.ts'
+import type { Options } from 'amqplib'
+import { Redis } from 'ioredis'
+import { DEFAULTS, type PipelineSpec, topologySpecOf } from '#contract/pipeline.ts'
+import { topologyNames, toTopology } from '#contract/topology.ts'
 import { openStore } from '#runtime/signal-store.ts'
-import { address, secret, storeUri } from '../e2e/cluster.ts'
+import { openKeysFolder } from '../stand/keys-folder.ts'
+import { findServers, REDIS_DATABASE } from '../stand/servers.ts'
+import { environmentOf } from '../stand/service-environment.ts'
+import { type Component, type Process, startProcess } from '../stand/service-process.ts'
+import { declareOn } from '../stand/topology.ts'
+import { openVhost } from '../stand/vhost.ts'
+
+/** What the API of a site takes its callers by. */
+export const TOKEN = 'xrk_integration'
 
 /**
  * A place for a pipeline's processes on the cluster's real servers: a vhost with the topology that the operator would
  * declare, a database and keys of its own.
- * @param name of vhost and database, with the process beside it: another checkout may use the same cluster now
  */
-export const openSite = async (name: string, retry: { delaysMs: number[]; jitterMs: number }) => {
-  const own = `test-${name}-${process.pid}`
-  const host = await address('xray-rabbitmq')
-  const password = await secret('xray-rabbitmq', 'password')
-  const manage = async (method: string, path: string, body?: object): Promise<void> => {
-    const answer = await fetch(`http://${host}:15672/api/${path}`, {
-      method,
-      headers: {
-        authorization: `Basic ${Buffer.from(`xray:${password}`).toString('base64')}`,
-        'content-type': 'application/json',
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    })
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+export const openSite = async (prefix: string, retry: PipelineSpec['retry']) => {
+  const [vhost, servers, keys] = [await openVhost(prefix), await findServers(), openKeysFolder()]
+  const { name } = vhost
+  const spec: PipelineSpec = {
+    ...DEFAULTS,
+    broker: { ...DEFAULTS.broker, vhost: name, maxLengthBytes: '1Gi' },
+    store: { ...DEFAULTS.store, database: name },
+    retry,
   }
-  await manage('PUT', `vhosts/${own}`, {})
-  await manage('PUT', `permissions/${own}/xray`, { configure: '.*', write: '.*', read: '.*' })
-
-  const spec: TopologySpec = {
-    exchange: 'iot.xray',
-    queue: 'xray.raw.q',
-    deadLetterExchange: 'iot.dlx',
-    maxLengthBytes: 2 ** 26,
-    ...retry,
-  }
-  const model = await connect({ hostname: host, username: 'xray', password, vhost: own })
+  const topology = topologySpecOf(spec)
+  const model = await vhost.connect()
   const channel = await model.createConfirmChannel()
-  const { exchanges, queues, bindings } = toTopology(spec)
-  for (const exchange of exchanges)
-    await channel.assertExchange(exchange.name, exchange.type, { durable: true, arguments: exchange.arguments })
-  for (const queue of queues) await channel.assertQueue(queue.name, { durable: true, arguments: queue.arguments })
-  for (const { queue, exchange, routingKey } of bindings) await channel.bindQueue(queue, exchange, routingKey)
+  await declareOn(channel, toTopology(topology))
 
-  const keys = mkdtempSync(join(tmpdir(), 'xrayiot-keys-'))
-  const masterHex = randomBytes(32).toString('hex')
-  writeFileSync(join(keys, 'device-master-k1'), masterHex)
-  writeFileSync(join(keys, 'message-p1'), randomBytes(32).toString('hex'))
-  writeFileSync(join(keys, 'api-admin-token'), 'token')
-  const uri = await storeUri()
-  const store = openStore(uri, own, 'test')
+  const [deviceMaster, messageKey] = [randomBytes(32), randomBytes(32)]
+  for (const component of ['producer', 'signals', 'api'] as const) {
+    keys.set(component, 'device-master-k1', deviceMaster.toString('hex'))
+    keys.set(component, 'message-p1', messageKey.toString('hex'))
+    keys.set(component, 'api-admin-token', TOKEN)
+  }
+  const uris = {
+    amqp: servers.rabbitmq.uri,
+    store: servers.store.uri,
+    redis: `${servers.redis.uri}/${REDIS_DATABASE}`,
+  }
+  const redis = new Redis(uris.redis)
+  const store = openStore(uris.store, name, 'test')
+  const processes: Process[] = []
   return {
-    masterHex,
+    vhost: name,
+    names: topologyNames(topology),
+    servers,
+    masterHex: deviceMaster.toString('hex'),
+    messageKey,
     store,
+    redis,
     /** An undisturbed channel, to publish and to look. */
     channel,
-    env: {
-      PIPELINE_NAME: own,
-      PIPELINE_NAMESPACE: 'xray',
-      KEYS_DIR: keys,
-      AMQP_URI: `amqp://xray:${encodeURIComponent(password)}@${host}:5672`,
-      AMQP_VHOST: own,
-      RETRY_DELAYS_MS: retry.delaysMs.join(','),
-      RETRY_JITTER_MS: String(retry.jitterMs),
-      MONGODB_URI: uri,
-      MONGODB_DATABASE: own,
-      REDIS_URI: `redis://:${encodeURIComponent(await secret('xray-redis', 'password'))}@${await address('xray-redis')}:6379`,
+    /** Starts a service; it is ready when this resolves. `change` replaces variables of its environment. */
+    start: async (component: Component, change: Record<string, string> = {}): Promise<Process> => {
+      const started = await startProcess(component, {
+        ...environmentOf(name, spec, component, uris, keys),
+        ...change,
+      })
+      processes.push(started)
+      await started.ready()
+      return started
     },
+    publish: (exchange: string, routingKey: string, body: Buffer, properties: Options.Publish): Promise<void> => {
+      channel.publish(exchange, routingKey, body, { ...properties, persistent: true })
+      return channel.waitForConfirms()
+    },
+    /** Lowers the delivery limit of every queue: of argument and policy the lower counts. Returns what undoes it. */
+    limitDeliveries: async (limit: number): Promise<() => Promise<void>> => {
+      const [policy, definition] = [`policies/${name}/limit`, { 'delivery-limit': limit }]
+      await vhost.manage('PUT', policy, { pattern: '.*', definition, 'apply-to': 'quorum_queues' })
+      return () => vhost.manage('DELETE', policy)
+    },
+    /** Messages in a queue that are not under way to a consumer. */
+    ready: async (queue: string): Promise<number> => (await channel.checkQueue(queue)).messageCount,
     close: async (): Promise<void> => {
+      await Promise.all(processes.filter(({ running }) => running()).map((one) => one.kill()))
       await model.close().catch(() => undefined) // the broker may have gone away meanwhile
-      await manage('DELETE', `vhosts/${own}`)
+      await redis.flushdb()
+      redis.disconnect()
       await store.db.dropDatabase()
       await store.client.close()
-      rmSync(keys, { recursive: true })
+      await vhost.close()
+      keys.close()
     },
   }
 }
+
+export type Site = Awaited<ReturnType<typeof openSite>>

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createPublisher, type Outcome, type Publication, type PublishLimits } from '#runtime/publisher.ts'
-import { openStand, QUORUM, type Stand, serving, servingAnew, soon } from './stand.ts'
+import { openStand, QUORUM, type Stand, serving, servingAnew, soon } from './link-stand.ts'
 
 let stand: Stand
 beforeAll(async () => {

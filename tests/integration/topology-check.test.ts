@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { DEFAULTS, topologySpecOf } from '#contract/pipeline.ts'
 import { topologyNames, toTopology } from '#contract/topology.ts'
 import { assertTopology } from '#runtime/topology-check.ts'
-import { openStand, type Stand, serving, soon } from './stand.ts'
+import { declareOn } from '../stand/topology.ts'
+import { openStand, type Stand, serving, soon } from './link-stand.ts'
 
 const spec = topologySpecOf(DEFAULTS)
 const names = topologyNames(spec)
@@ -14,15 +15,6 @@ beforeAll(async () => {
 afterAll(() => stand.close())
 afterEach(() => stand.endLinks())
 
-const declare = async () => {
-  const { exchanges, queues, bindings } = toTopology(spec)
-  for (const { name, type, arguments: args } of exchanges)
-    await stand.direct.assertExchange(name, type, { durable: true, arguments: args })
-  for (const { name, arguments: args } of queues)
-    await stand.direct.assertQueue(name, { durable: true, arguments: args })
-  for (const { exchange, queue, routingKey } of bindings) await stand.direct.bindQueue(queue, exchange, routingKey)
-}
-
 const open = () => stand.openLink({ setUp: (channel) => assertTopology(channel, names) })
 
 it.each([
@@ -32,13 +24,13 @@ it.each([
   ['queue', names.retryQueues.at(-1) as string],
   ['queue', names.deadLetterQueue],
 ] as const)('a link waits for %s %s, says that it is missing, and serves once it is declared', async (kind, name) => {
-  await declare()
+  await declareOn(stand.direct, toTopology(spec))
   if (kind === 'exchange') await stand.direct.deleteExchange(name)
   else await stand.direct.deleteQueue(name)
   const link = open()
   await soon('the problem', 5000, () => link.problem() === `${kind} ${name} is missing; the operator declares it`)
   expect(link.channel()).toBeUndefined()
-  await declare()
+  await declareOn(stand.direct, toTopology(spec))
   await serving(link)
   expect(link.problem()).toBeUndefined()
 })

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ConfirmChannel, connect } from 'amqplib'
+import type { ConfirmChannel } from 'amqplib'
 import { type Link, type LinkOptions, superviseLink } from '#runtime/amqp.ts'
 import { createLog } from '#runtime/log.ts'
-import { address, kubectl, secret } from '../e2e/cluster.ts'
+import { kubectl } from '../e2e/cluster.ts'
 import { openProxy } from '../network/proxy.ts'
+import { findServers } from '../stand/servers.ts'
+import { openVhost } from '../stand/vhost.ts'
 
 /** Waits for a condition that holds within milliseconds when it holds at all. */
 export const soon = async <T>(what: string, limitMs: number, probe: () => T | undefined | false): Promise<T> => {
@@ -39,33 +41,17 @@ export type Stand = {
 
 export const QUORUM = { durable: true, arguments: { 'x-queue-type': 'quorum' } }
 
-/** @param name of the vhost, with the process beside it: another checkout may use the same cluster now */
+/** @param name prefix of the vhost's */
 export const openStand = async (name: string): Promise<Stand> => {
-  const vhost = `test-${name}-${process.pid}`
-  const host = await address('xray-rabbitmq')
-  const password = await secret('xray-rabbitmq', 'password')
-  const manage = async (method: string, path: string, body?: unknown): Promise<void> => {
-    const answer = await fetch(`http://${host}:15672/api/${path}`, {
-      method,
-      headers: {
-        authorization: `Basic ${Buffer.from(`xray:${password}`).toString('base64')}`,
-        'content-type': 'application/json',
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    })
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
-  }
-  await manage('PUT', `vhosts/${vhost}`, {})
-  await manage('PUT', `permissions/${vhost}/xray`, { configure: '.*', write: '.*', read: '.*' })
-
-  const proxy = await openProxy({ host, port: 5672 })
-  const model = await connect({ hostname: host, username: 'xray', password, vhost })
+  const [vhost, { rabbitmq }] = [await openVhost(name), await findServers()]
+  const proxy = await openProxy(rabbitmq.address)
+  const model = await vhost.connect()
   const direct = await model.createConfirmChannel()
   await direct.assertQueue('q', QUORUM)
 
   const linkOptions: LinkOptions = {
-    uri: `amqp://xray:${encodeURIComponent(password)}@127.0.0.1:${proxy.port}`,
-    vhost,
+    uri: rabbitmq.uriVia({ host: '127.0.0.1', port: proxy.port }),
+    vhost: vhost.name,
     name: `test-${name}`,
     queue: 'q',
     setUp: async () => undefined,
@@ -74,7 +60,7 @@ export const openStand = async (name: string): Promise<Stand> => {
   }
   let links: Link[] = []
   return {
-    vhost,
+    vhost: vhost.name,
     proxy,
     direct,
     linkOptions,
@@ -95,7 +81,7 @@ export const openStand = async (name: string): Promise<Stand> => {
     close: async () => {
       await proxy.close()
       await model.close()
-      await manage('DELETE', `vhosts/${vhost}`)
+      await vhost.close()
     },
   }
 }

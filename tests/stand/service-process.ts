@@ -1,17 +1,22 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { CHECKOUT } from '../../k8s/local/paths.ts'
+import type { Component } from '../../operator/decide/pipeline.ts'
 import { must } from './condition.ts'
 
-export type Component = 'producer' | 'signals'
+export type { Component }
 
 /** A service that runs on this machine, from the same sources as in a pod. */
 export type Process = {
   component: Component
   pid: number
   httpPort: number
+  /** Where it takes requests. */
+  url: string
   metricsPort: number
   running: () => boolean
   /** Resolves with the exit code, or the signal's name. */
@@ -19,6 +24,8 @@ export type Process = {
   /** @throws Error with the end of its log when it is not ready in 30 s */
   ready: () => Promise<void>
   isReady: () => Promise<boolean>
+  /** Its metrics, as text. */
+  metrics: () => Promise<string>
   /** The sum of a metric's samples that carry all of these labels. */
   metric: (name: string, labels?: Record<string, string>) => Promise<number>
   /** The log's last lines. */
@@ -50,11 +57,11 @@ const sumOf = (text: string, name: string, labels: Record<string, string>): numb
 /** Starts a service; its environment is complete but for its ports. */
 export const startProcess = async (component: Component, env: Record<string, string>): Promise<Process> => {
   const [httpPort, metricsPort] = [await freePort(), await freePort()]
-  const child: ChildProcess = spawn(process.execPath, [`services/${component}/main.ts`], {
+  const child = spawn(process.execPath, [`services/${component}/main.ts`], {
     cwd: CHECKOUT,
     env: {
       PATH: process.env.PATH,
-      NODE_COMPILE_CACHE: join('/tmp', 'xrayiot-faults-compile-cache'),
+      NODE_COMPILE_CACHE: join(tmpdir(), 'xrayiot-compile-cache'),
       ...env,
       HTTP_PORT: String(httpPort),
       METRICS_PORT: String(metricsPort),
@@ -63,15 +70,17 @@ export const startProcess = async (component: Component, env: Record<string, str
   })
   const output: string[] = []
   for (const stream of [child.stdout, child.stderr])
-    stream?.setEncoding('utf8').on('data', (text: string) => {
-      output.push(...text.trimEnd().split('\n'))
+    createInterface({ input: stream }).on('line', (line) => {
+      output.push(line)
       if (output.length > 2000) output.splice(0, 1000)
     })
-  const ended = once(child, 'exit').then(([code, signal]) => (signal ?? code) as number | NodeJS.Signals)
+  // Not its exit: its last lines may come after that.
+  const ended = once(child, 'close').then(([code, signal]) => (signal ?? code) as number | NodeJS.Signals)
   const pid = child.pid
   if (pid === undefined) throw new Error(`${component} could not be started`)
   const running = () => child.exitCode === null && child.signalCode === null
   const probe = (path: string) => fetch(`http://127.0.0.1:${metricsPort}${path}`, { signal: AbortSignal.timeout(2000) })
+  const metrics = async () => (await probe('/metrics')).text()
   const kill = async (): Promise<void> => {
     child.kill('SIGKILL')
     await ended
@@ -80,6 +89,7 @@ export const startProcess = async (component: Component, env: Record<string, str
     component,
     pid,
     httpPort,
+    url: `http://127.0.0.1:${httpPort}`,
     metricsPort,
     running,
     ended,
@@ -97,7 +107,8 @@ export const startProcess = async (component: Component, env: Record<string, str
         ({ ok }) => ok,
         () => false,
       ),
-    metric: async (name, labels = {}) => sumOf(await (await probe('/metrics')).text(), name, labels),
+    metrics,
+    metric: async (name, labels = {}) => sumOf(await metrics(), name, labels),
     log: () => output,
     kill,
     stop: async () => {

@@ -1,14 +1,19 @@
-import type { ChannelModel } from 'amqplib'
+import type { Channel, ChannelModel } from 'amqplib'
 import type { Topology } from '#contract/topology.ts'
 
 /** Declares a pipeline's topology as the operator does. */
-export const declare = async (broker: ChannelModel, topology: Topology): Promise<void> => {
-  const channel = await broker.createChannel()
+export const declareOn = async (channel: Channel, topology: Topology): Promise<void> => {
   for (const { name, type, arguments: args } of topology.exchanges)
     await channel.assertExchange(name, type, { durable: true, arguments: args })
   for (const { name, arguments: args } of topology.queues)
     await channel.assertQueue(name, { durable: true, arguments: args })
   for (const { queue, exchange, routingKey } of topology.bindings) await channel.bindQueue(queue, exchange, routingKey)
+}
+
+/** The same over a channel of its own. */
+export const declare = async (broker: ChannelModel, topology: Topology): Promise<void> => {
+  const channel = await broker.createChannel()
+  await declareOn(channel, topology)
   await channel.close()
 }
 
