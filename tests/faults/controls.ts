@@ -170,6 +170,12 @@ export const CONTROLS = {
     what: 'a message that signals cannot transform fails the whole batch',
     edits: [{ file: INSPECTION, from: "return dead('transform_failed', (error as Error).message)", to: 'throw error' }],
   },
+  'registry-read-once': {
+    what: 'the producer reads the device registry once and never again',
+    edits: [
+      { file: 'services/runtime/device-watch.ts', from: '    if (!closed)\n', to: '    if (known === undefined)\n' },
+    ],
+  },
   'no-watchdog': {
     what: 'nobody asks whether the broker is still there',
     edits: [

@@ -32,7 +32,8 @@ const sendRows = async (stage: Stage, rows: Row[]): Promise<void> => {
   agent.destroy()
 }
 
-const sendRecorded = async (port: number, agent: Agent, signed: SignedPost): Promise<Reply> => {
+/** Sends a request and notes in its ledger entry what came of it. */
+export const sendRecorded = async (port: number, agent: Agent, signed: SignedPost): Promise<Reply> => {
   signed.entry.attempts++
   const reply = await post(agent, { host: '127.0.0.1', port }, signed.headers, signed.body)
   if (reply.status === 202) signed.entry.accepted = true
