@@ -1,7 +1,8 @@
 import { type Request, Router } from 'express'
 import { ObjectId } from 'mongodb'
+import { CONTENT_TYPE } from '#contract/message.ts'
 import { findFile, findSignal, listSignals, readRaw } from '#runtime/signal-reader.ts'
-import type { FileDocument, SignalDocument, Store } from '#runtime/signal-store.ts'
+import { type FileDocument, rawFilename, type SignalDocument, type Store } from '#runtime/signal-store.ts'
 import { readListQuery } from './query.ts'
 import { readRange } from './range.ts'
 import { Refusal } from './refusal.ts'
@@ -50,15 +51,19 @@ export const signalsRoutes = (store: Store): Router => {
   )
 
   routes.get('/:id/raw', async (request, response) => {
-    const file = await fileOf(request)
-    const length = Number(file.length)
-    const etag = `"sha256-${file.metadata.sha256}"`
+    // The bytes have the signal's own id, so both are asked for at once. A file without a signal is not shown.
+    const id = idOf(request)
+    const wanted = request.method === 'HEAD' ? Promise.resolve(undefined) : readRaw(store, id)
+    wanted.catch(() => undefined) // it is awaited only when the bytes are sent
+    const signal = found(await findSignal(store, id))
+    const length = signal.dataVolume
+    const etag = `"sha256-${signal.rawSha256}"`
     response.set({
       etag,
       'accept-ranges': 'bytes',
       'cache-control': 'private, max-age=31536000, immutable',
-      'content-disposition': `attachment; filename="${file.filename}"`,
-      'repr-digest': `sha-256=:${Buffer.from(file.metadata.sha256, 'hex').toString('base64')}:`,
+      'content-disposition': `attachment; filename="${rawFilename(signal.timestamp)}"`,
+      'repr-digest': `sha-256=:${Buffer.from(signal.rawSha256, 'hex').toString('base64')}:`,
     })
     if (request.headers['if-none-match'] === etag) return void response.status(304).end()
     const mayRange = request.headers['if-range'] === undefined || request.headers['if-range'] === etag
@@ -70,12 +75,12 @@ export const signalsRoutes = (store: Store): Router => {
         { 'content-range': `bytes */${length}` },
       )
     // Node itself, not Express: it would change the ETag and the content type.
-    response.setHeader('content-type', file.metadata.contentType)
+    response.setHeader('content-type', CONTENT_TYPE)
     const [start, end] = range.kind === 'part' ? [range.start, range.end + 1] : [0, length]
     if (range.kind === 'part') response.status(206).set('content-range', `bytes ${start}-${end - 1}/${length}`)
     response.setHeader('content-length', end - start)
     if (request.method === 'HEAD') return void response.end()
-    response.end(found(await readRaw(store, file._id)).subarray(start, end))
+    response.end(found(await wanted).subarray(start, end))
   })
 
   return routes

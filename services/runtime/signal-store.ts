@@ -124,12 +124,15 @@ export const insertNew = async <T extends { _id: ObjectId }>(
   }
 }
 
+/** The name of a recording's raw bytes in the bucket; the seed's form. */
+export const rawFilename = (timestampMs: number): string => `raw_payload_${timestampMs}.json`
+
 const fileOf = (entry: Entry, _id: ObjectId, now: Date): FileDocument => ({
   _id,
   length: Long.fromNumber(entry.body.length),
   chunkSize: MAX_BODY_BYTES,
   uploadDate: now,
-  filename: `raw_payload_${entry.summary.timestamp}.json`,
+  filename: rawFilename(entry.summary.timestamp),
   metadata: {
     deviceId: entry.summary.deviceId,
     messageId: entry.messageId,
