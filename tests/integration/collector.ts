@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
-import { binary, ensureTool } from '../../k8s/local/tools.ts'
+import { binary } from '../../k8s/local/tools.ts'
 import { eventually } from '../e2e/cluster.ts'
 import { freePort } from '../stand/service-process.ts'
 
@@ -91,10 +91,9 @@ const configuration = (receiverPort: number, exporterPort: number): string =>
   })
 
 /**
- * Starts an OpenTelemetry Collector, built when it is first asked for. What it receives it hands on to us, as JSON.
+ * Starts the OpenTelemetry Collector that `ensureTool` built. What it receives it hands on to us, as JSON.
  */
 export const openCollector = async () => {
-  await ensureTool('otelcol')
   const spans: ReceivedSpan[] = []
   const server = createServer(async (request, response) => {
     spans.push(...spansOf((await json(request)) as Export))

@@ -8,12 +8,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readEnvelope } from '#contract/envelope-text.ts'
 import { toTraceparent } from '#contract/traceparent.ts'
 import { deadLettersOf } from '#runtime/dead-letter-store.ts'
+import { ensureTool } from '../../k8s/local/tools.ts'
 import { deviceFrom, post } from '../../services/cli/device.ts'
 import { eventually } from '../e2e/cluster.ts'
 import { recording } from '../e2e/device.ts'
 import type { Process } from '../stand/service-process.ts'
 import { type Collector, openCollector, type ReceivedSpan } from './collector.ts'
 import { openSite, TOKEN } from './pipeline-site.ts'
+
+beforeAll(() => ensureTool('otelcol'), 900_000)
 
 const DEVICE = '66bb584d4ae73e488c30a072'
 const nonce = () => randomBytes(16).toString('base64url')
