@@ -21,5 +21,3 @@ export const createOpenLetters = (count: () => Promise<ReasonCount[]>, now: () =
       ),
   }
 }
-
-export type OpenLetters = ReturnType<typeof createOpenLetters>

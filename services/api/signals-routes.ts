@@ -51,10 +51,12 @@ export const signalsRoutes = (store: Store): Router => {
   )
 
   routes.get('/:id/raw', async (request, response) => {
-    // The bytes have the signal's own id, so both are asked for at once. A file without a signal is not shown.
+    // The bytes have the signal's own id, so both are asked for at once, unless they may not be wanted in the end. A file
+    // without a signal is not shown.
     const id = idOf(request)
-    const wanted = request.method === 'HEAD' ? Promise.resolve(undefined) : readRaw(store, id)
-    wanted.catch(() => undefined) // it is awaited only when the bytes are sent
+    const asked =
+      request.method === 'HEAD' || request.headers['if-none-match'] !== undefined ? undefined : readRaw(store, id)
+    asked?.catch(() => undefined) // it is awaited only when the bytes are sent
     const signal = found(await findSignal(store, id))
     const length = signal.dataVolume
     const etag = `"sha256-${signal.rawSha256}"`
@@ -80,7 +82,7 @@ export const signalsRoutes = (store: Store): Router => {
     if (range.kind === 'part') response.status(206).set('content-range', `bytes ${start}-${end - 1}/${length}`)
     response.setHeader('content-length', end - start)
     if (request.method === 'HEAD') return void response.end()
-    response.end(found(await wanted).subarray(start, end))
+    response.end(found(await (asked ?? readRaw(store, id))).subarray(start, end))
   })
 
   return routes
