@@ -1,4 +1,5 @@
 import { DEFAULTS } from '#contract/pipeline.ts'
+import { scalingSchema } from './scaling.ts'
 import { flag, integer, list, map, object, passedOn, rule, type Schema, text, withDefaults } from './schema.ts'
 
 const NAME = '^[A-Za-z0-9._-]+$'
@@ -59,60 +60,6 @@ const podTemplate = (whose: string): Schema =>
   })
 
 const replicas = integer('How many pods run.', 0, 100)
-
-const scaling: Schema = object(
-  "How the number of signals pods follows the queue, in KEDA's words.",
-  {
-    provider: text('Native: the operator decides. None: spec.signals.replicas does.', { enum: ['Native', 'None'] }),
-    minReplicaCount: integer('The fewest pods. 0: none while the queue is empty.', 0, 1000),
-    maxReplicaCount: integer('The most pods.', 1, 1000),
-    pollingInterval: integer('Seconds between two looks at the queue.', 1, 300),
-    cooldownPeriod: integer('Seconds of an empty queue before the last pod goes.', 0, 86_400),
-    triggers: list(
-      'What is watched.',
-      object(
-        "The depth of the pipeline's queue.",
-        {
-          type: text('The kind of trigger.', { enum: ['rabbitmq'] }),
-          metadata: object(
-            'Its settings, all of them text, as in KEDA.',
-            {
-              mode: text('QueueLength: messages ready and unacknowledged.', {
-                enum: ['QueueLength'],
-                default: 'QueueLength',
-              }),
-              value: text('Messages for one pod, until its rate has been learnt.', { pattern: '^[1-9][0-9]*$' }),
-              activationValue: text('The queue counts as empty up to this many messages.', {
-                pattern: '^[0-9]+$',
-                default: '0',
-              }),
-            },
-            { required: ['value'] },
-          ),
-        },
-        { required: ['type', 'metadata'] },
-      ),
-      { minItems: 1, maxItems: 1 },
-    ),
-    slo: object('What the decision aims at.', {
-      targetDrainSeconds: integer('A backlog shall be gone after this many seconds.', 1, 86_400),
-      targetUtilization: {
-        type: 'number',
-        description: "The part of a pod's rate that the arriving messages shall use.",
-        minimum: 0.1,
-        maximum: 1,
-      },
-    }),
-  },
-  {
-    'x-kubernetes-validations': [
-      rule(
-        'self.minReplicaCount <= self.maxReplicaCount',
-        'minReplicaCount must not be above maxReplicaCount: lower the first or raise the second',
-      ),
-    ],
-  },
-)
 
 const bare: Schema = object('What the pipeline shall be.', {
   paused: flag('True: the operator leaves everything as it is.'),
@@ -185,7 +132,7 @@ const bare: Schema = object('What the pipeline shall be.', {
         ),
       }),
       resources,
-      scaling,
+      scaling: scalingSchema,
       podTemplate: podTemplate('the signals pods'),
     },
     {

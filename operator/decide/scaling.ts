@@ -1,4 +1,4 @@
-import type { Scaling } from '#contract/pipeline.ts'
+import type { Scaling } from '#contract/scaling/block.ts'
 
 /** One look at a queue. Counters only grow, but for a restart of the broker. */
 export type Sample = { atMs: number; ready: number; unacked: number; published: number; acked: number }
@@ -81,7 +81,7 @@ export const decideScaling = (
     terms,
     memory: { ...memory, ...changed },
   })
-  if (scaling.provider === 'None')
+  if (scaling.provider !== 'Native')
     return decide(fixed ?? replicas.current, 'ScalingOff', 'spec.signals.replicas decides')
 
   const last = samples.at(-1)
@@ -95,7 +95,9 @@ export const decideScaling = (
   const window = samples.filter(({ atMs }) => atMs >= last.atMs - RATE_WINDOW_MS)
   const [arrival, service] = [rateOf(window, 'published'), rateOf(window, 'acked')]
   const backlog = last.ready + last.unacked
-  const trigger = scaling.triggers[0]?.metadata
+  const trigger = scaling.triggers.find(({ type }) => type === 'rabbitmq')?.metadata as
+    | { value: string; activationValue?: string }
+    | undefined
   const active = backlog > Number(trigger?.activationValue ?? 0) || arrival > 0
   const lastActiveMs = active ? nowMs : (memory.lastActiveMs ?? nowMs)
 

@@ -1,3 +1,4 @@
+import { SCALING_DEFAULTS, type Scaling } from './scaling/block.ts'
 import type { TopologySpec } from './topology.ts'
 
 /** Names of the resource that declares a pipeline. */
@@ -21,18 +22,6 @@ export type PodTemplate = {
   priorityClassName?: string
   imagePullSecrets?: { name: string }[]
   env?: { name: string; value: string }[]
-}
-
-export type Trigger = { type: 'rabbitmq'; metadata: { mode?: 'QueueLength'; value: string; activationValue?: string } }
-
-export type Scaling = {
-  provider: 'Native' | 'None'
-  minReplicaCount: number
-  maxReplicaCount: number
-  pollingInterval: number
-  cooldownPeriod: number
-  triggers: Trigger[]
-  slo: { targetDrainSeconds: number; targetUtilization: number }
 }
 
 /** `spec` of an XRayPipeline with every default filled in, as the API server hands it out. */
@@ -95,15 +84,7 @@ export const DEFAULTS: PipelineSpec = {
     prefetch: 400,
     batch: { size: 200, lingerMs: 50 },
     resources: {},
-    scaling: {
-      provider: 'Native',
-      minReplicaCount: 0,
-      maxReplicaCount: 20,
-      pollingInterval: 5,
-      cooldownPeriod: 300,
-      triggers: [{ type: 'rabbitmq', metadata: { mode: 'QueueLength', value: '20', activationValue: '0' } }],
-      slo: { targetDrainSeconds: 60, targetUtilization: 0.75 },
-    },
+    scaling: SCALING_DEFAULTS,
   },
   api: { replicas: 2, resources: {}, service: { type: 'ClusterIP' } },
   image: '',

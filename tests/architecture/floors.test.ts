@@ -29,6 +29,7 @@ describe('an import that goes up, or sideways, is refused', () => {
   it.each([
     ['services/contract/x.ts', importing('#runtime/log.ts'), 'contract is pure'],
     ['services/contract/x.ts', importing('node:fs'), 'contract is pure'],
+    ['services/contract/scaling/x.ts', importing('../../runtime/log.ts'), 'contract is pure'],
     ['services/contract/x.ts', importing('pino'), 'contract is pure'],
     ['services/runtime/x.ts', importing('../producer/answer.ts'), 'runtime imports contract and packages only'],
     ['services/runtime/x.ts', importing('#kit/client.ts'), 'runtime imports contract and packages only'],
@@ -45,10 +46,12 @@ describe('an import that goes up, or sideways, is refused', () => {
 
   it.each([
     ['services/contract/x.ts', './ids.ts'],
+    ['services/contract/x.ts', './scaling/block.ts'],
     ['services/contract/x.ts', 'node:crypto'],
     ['services/runtime/x.ts', '#contract/ids.ts'],
     ['services/producer/x.ts', '#runtime/log.ts'],
     ['operator/decide/x.ts', '#contract/pipeline.ts'],
+    ['operator/decide/x.ts', '#contract/scaling/block.ts'],
     ['operator/cluster/x.ts', '../decide/scaling.ts'],
   ])('%s may import %s', (path, specifier) =>
     expect(lint(path, importing(specifier))).not.toContain('noRestrictedImports'),
