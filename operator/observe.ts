@@ -1,9 +1,11 @@
-import type { Topology, TopologyNames } from '#contract/topology.ts'
-import { ensureTopology, type QueueLook } from './cluster/broker.ts'
+import { formerRetryQueues, type Topology, type TopologyNames } from '#contract/topology.ts'
+import type { QueueLook } from './cluster/broker.ts'
 import type { Depths } from './cluster/depths.ts'
 import { SecretProblem, type Secrets } from './cluster/secrets.ts'
+import { ensureTopology } from './cluster/topology.ts'
 import type { Pipeline } from './decide/pipeline.ts'
 import type { Memory, Sample } from './decide/scaling.ts'
+import type { EmptySince } from './decide/topology.ts'
 
 const SAMPLES_MS = 60_000
 const TOPOLOGY_MS = 30_000
@@ -25,6 +27,8 @@ export type PipelineMemory = {
   topology: { generation: number; atMs: number; problem: string | undefined }
   /** Open dead letters in the store. */
   archive: { atMs: number; open: number | undefined }
+  /** Since when the queues that a longer ladder left have been empty. */
+  formerQueues: EmptySince
 }
 
 export type Memories = { of: (pipeline: Pipeline) => PipelineMemory; forget: (uid: string) => void }
@@ -39,6 +43,7 @@ export const createMemories = (): Memories => {
         scaling: { wanted: [] },
         topology: { generation: -1, atMs: 0, problem: undefined },
         archive: { atMs: 0, open: undefined },
+        formerQueues: new Map(),
       }
       memories.set(uid, memory)
       return memory
@@ -108,6 +113,7 @@ export const observeBroker = async (
     const wanted = new Set([
       names.queue,
       ...names.retryQueues,
+      ...formerRetryQueues(names),
       names.deadLetterQueue,
       names.parkedQueue,
       names.unrouted,

@@ -1,16 +1,18 @@
 import { topologySpecOf } from '#contract/pipeline.ts'
-import { topologyNames, toTopology } from '#contract/topology.ts'
+import { formerRetryQueues, topologyNames, toTopology } from '#contract/topology.ts'
 import type { Applier } from '#kit/apply.ts'
 import type { Client, KubeObject } from '#kit/client.ts'
 import type { Recorder } from '#kit/events.ts'
 import { keyOf, objectPath } from '#kit/resource.ts'
 import type { Done } from '#kit/work-queue.ts'
 import { type Caches, PIPELINES } from './cluster/caches.ts'
+import { deleteTopology } from './cluster/topology.ts'
 import { childrenOf, orphansAmong } from './decide/children.ts'
 import type { Release } from './decide/deployment.ts'
 import { COMPONENTS, type Component, FINALIZER, type Pipeline, queueHolder } from './decide/pipeline.ts'
 import { type ChildKind, RESOURCES } from './decide/resources.ts'
 import { decideScaling } from './decide/scaling.ts'
+import { decideFormerQueues } from './decide/topology.ts'
 import { finalize } from './finalize.ts'
 import { type ObserveContext, observeBroker } from './observe.ts'
 import { componentOf, isSameStatus, statusOf } from './status.ts'
@@ -84,7 +86,8 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   const children = childrenOf(pipeline, replicas, context.release)
 
   // Apply.
-  const blocked = idle || broker.secretProblem !== undefined
+  // With a topology that cannot be, the pods stay with the settings of the one that is.
+  const blocked = idle || broker.secretProblem !== undefined || broker.topologyProblem !== undefined
   if (!blocked) {
     await context.secrets.ensureKeys(pipeline)
     for (const { kind, component, intent } of children) {
@@ -100,6 +103,13 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
     )
     for (const { kind, object } of orphansAmong(pipeline, live, children, settled))
       await context.applier.remove(RESOURCES[kind], object)
+    const former = decideFormerQueues(formerRetryQueues(names), broker.looks, settled, memory.formerQueues)
+    memory.formerQueues = former.emptySince
+    if (former.remove.length > 0)
+      await deleteTopology(await context.secrets.broker(metadata.namespace ?? '', spec), {
+        queues: former.remove,
+        exchanges: [],
+      })
     if (decision.desired !== liveReplicas(signals) && signals !== undefined)
       context.record(pipeline, {
         type: 'Normal',

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bytesOf, DEFAULTS, topologySpecOf } from './pipeline.ts'
 import { decideRetry } from './retry.ts'
-import { topologyNames, toTopology } from './topology.ts'
+import { formerRetryQueues, topologyNames, toTopology } from './topology.ts'
 
 const spec = topologySpecOf(DEFAULTS)
 const topology = toTopology(spec)
@@ -20,9 +20,7 @@ it('the defaults give the names of the seed', () =>
   }))
 
 it('the defaults give the waits of the seed', () =>
-  expect(topology.queues.map((queue) => queue.arguments['x-message-ttl']).filter(Boolean)).toEqual([
-    2000, 3000, 5000, 9000,
-  ]))
+  expect(topology.queues.map((queue) => queue.limits['message-ttl']).filter(Boolean)).toEqual([2000, 3000, 5000, 9000]))
 
 it('every queue that dead-letters keeps a message until its target has it', () => {
   const deadLettering = topology.queues.filter((queue) => 'x-dead-letter-exchange' in queue.arguments)
@@ -41,6 +39,11 @@ it('a dead letter that cannot be taken off its queue becomes an alarm and is nev
       'x-delivery-limit': 20,
       'x-dead-letter-exchange': 'iot.unrouted',
     })
+})
+
+it('what a shorter ladder leaves are the queues behind its last step', () => {
+  expect(formerRetryQueues(topologyNames(spec))).toEqual([5, 6, 7, 8].map((step) => `xray.raw.v1.retry.${step}`))
+  expect(formerRetryQueues(topologyNames({ ...spec, delaysMs: Array(8).fill(1) }))).toEqual([])
 })
 
 it('everything that a binding names is declared', () => {
@@ -72,7 +75,7 @@ describe('a retry', () => {
         const decision = decide(attempt, random)
         if (decision.kind === 'exhausted') return attempt >= 3
         const queue = topology.queues.find(({ name }) => name === decision.queue)
-        return decision.expirationMs <= Number(queue?.arguments['x-message-ttl'])
+        return decision.expirationMs <= Number(queue?.limits['message-ttl'])
       }),
     ))
 })

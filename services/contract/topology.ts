@@ -10,7 +10,12 @@ export type TopologySpec = {
 }
 
 export type Exchange = { name: string; type: 'topic' | 'fanout'; arguments: Record<string, string> }
-export type Queue = { name: string; arguments: Record<string, string | number> }
+/**
+ * What a queue must not exceed: bytes in it, and ms in it of each message. A policy sets it, because RabbitMQ changes
+ * that in place, and an argument never.
+ */
+export type Limits = { 'max-length-bytes'?: number; 'message-ttl'?: number }
+export type Queue = { name: string; arguments: Record<string, string | number>; limits: Limits }
 export type Binding = { exchange: string; queue: string; routingKey: string }
 
 /** All durable. In the order in which they must be declared: what is pointed at comes first. */
@@ -31,6 +36,12 @@ export type TopologyNames = {
 const siblingOf = (name: string, sibling: string): string =>
   name.includes('.') ? `${name.slice(0, name.lastIndexOf('.'))}.${sibling}` : `${name}.${sibling}`
 
+/** The longest ladder that a pipeline may have; the schema holds to it. */
+export const MOST_DELAYS = 8
+
+const retryQueueOf = (routingKey: string, step: number): string =>
+  step === 0 ? `${routingKey}.retry` : `${routingKey}.retry.${step + 1}`
+
 /**
  * Derives every name: `xray.raw.q` is fed by the key `xray.raw.v1` and retried through `xray.raw.v1.retry`,
  * `.retry.2` and so on; `iot.xray` overflows into `iot.unrouted`.
@@ -43,15 +54,19 @@ export const topologyNames = (
     exchange: spec.exchange,
     routingKey,
     queue: spec.queue,
-    retryQueues: spec.delaysMs.map((_, step) =>
-      step === 0 ? `${routingKey}.retry` : `${routingKey}.retry.${step + 1}`,
-    ),
+    retryQueues: spec.delaysMs.map((_, step) => retryQueueOf(routingKey, step)),
     unrouted: siblingOf(spec.exchange, 'unrouted'),
     deadLetterExchange: spec.deadLetterExchange,
     deadLetterQueue: spec.deadLetterExchange,
     parkedQueue: `${spec.deadLetterExchange}.parked`,
   }
 }
+
+/** The retry queues that a longer ladder of the same pipeline may have left. */
+export const formerRetryQueues = ({ routingKey, retryQueues }: TopologyNames): string[] =>
+  Array.from({ length: MOST_DELAYS - retryQueues.length }, (_, index) =>
+    retryQueueOf(routingKey, retryQueues.length + index),
+  )
 
 const QUORUM = { 'x-queue-type': 'quorum', 'x-overflow': 'reject-publish' } as const
 /** A crash loop is cut off by the broker; our own failures are counted in `x-attempt` and never requeued. */
@@ -82,8 +97,8 @@ export const toTopology = (spec: TopologySpec): Topology => {
       'x-dead-letter-exchange': '',
       'x-dead-letter-routing-key': names.queue,
       'x-dead-letter-strategy': 'at-least-once',
-      'x-message-ttl': (spec.delaysMs[step] as number) + spec.jitterMs,
     },
+    limits: { 'message-ttl': (spec.delaysMs[step] as number) + spec.jitterMs },
   }))
   return {
     exchanges: [
@@ -92,9 +107,9 @@ export const toTopology = (spec: TopologySpec): Topology => {
       { name: names.exchange, type: 'topic', arguments: { 'alternate-exchange': names.unrouted } },
     ],
     queues: [
-      { name: names.unrouted, arguments: { ...QUORUM } },
-      { name: names.deadLetterQueue, arguments: deadLetterArguments(names) },
-      { name: names.parkedQueue, arguments: deadLetterArguments(names) },
+      { name: names.unrouted, arguments: { ...QUORUM }, limits: {} },
+      { name: names.deadLetterQueue, arguments: deadLetterArguments(names), limits: {} },
+      { name: names.parkedQueue, arguments: deadLetterArguments(names), limits: {} },
       {
         name: names.queue,
         arguments: {
@@ -102,9 +117,9 @@ export const toTopology = (spec: TopologySpec): Topology => {
           'x-dead-letter-exchange': names.deadLetterExchange,
           'x-dead-letter-routing-key': 'dead.delivery_limit',
           'x-dead-letter-strategy': 'at-least-once',
-          'x-max-length-bytes': spec.maxLengthBytes,
           'x-delivery-limit': DELIVERY_LIMIT,
         },
+        limits: { 'max-length-bytes': spec.maxLengthBytes },
       },
       ...retryQueues,
     ],

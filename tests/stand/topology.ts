@@ -1,12 +1,19 @@
 import type { Channel, ChannelModel } from 'amqplib'
-import type { Topology } from '#contract/topology.ts'
+import type { Queue, Topology } from '#contract/topology.ts'
 
-/** Declares a pipeline's topology as the operator does. */
+/** A limit as an argument: nothing here changes one, and AMQP sets no policies. */
+const limitArguments = ({ limits }: Queue) =>
+  Object.fromEntries(Object.entries(limits).map(([name, value]) => [`x-${name}`, value]))
+
+/** Declares a pipeline's topology as the operator does, but for the policies. */
 export const declareOn = async (channel: Channel, topology: Topology): Promise<void> => {
   for (const { name, type, arguments: args } of topology.exchanges)
     await channel.assertExchange(name, type, { durable: true, arguments: args })
-  for (const { name, arguments: args } of topology.queues)
-    await channel.assertQueue(name, { durable: true, arguments: args })
+  for (const queue of topology.queues)
+    await channel.assertQueue(queue.name, {
+      durable: true,
+      arguments: { ...queue.arguments, ...limitArguments(queue) },
+    })
   for (const { queue, exchange, routingKey } of topology.bindings) await channel.bindQueue(queue, exchange, routingKey)
 }
 
