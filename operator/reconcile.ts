@@ -1,4 +1,4 @@
-import { topologySpecOf } from '#contract/pipeline.ts'
+import { keysSecretName, topologySpecOf } from '#contract/pipeline.ts'
 import { formerRetryQueues, topologyNames, toTopology } from '#contract/topology.ts'
 import type { Applier } from '#kit/apply.ts'
 import type { Client, KubeObject } from '#kit/client.ts'
@@ -12,6 +12,7 @@ import type { Release } from './decide/deployment.ts'
 import { COMPONENTS, type Component, FINALIZER, type Pipeline, queueHolder } from './decide/pipeline.ts'
 import { type ChildKind, RESOURCES } from './decide/resources.ts'
 import { decideScaling } from './decide/scaling.ts'
+import { decideKeys } from './decide/secret-versions.ts'
 import { decideFormerQueues } from './decide/topology.ts'
 import { finalize } from './finalize.ts'
 import { type ObserveContext, observeBroker } from './observe.ts'
@@ -71,6 +72,11 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   )
   const signals = deployments.get('signals')
 
+  // With a topology that cannot be, the pods stay with the settings of the one that is.
+  const blocked = idle || broker.secretProblem !== undefined || broker.topologyProblem !== undefined
+  if (!blocked) await context.secrets.ensureKeys(pipeline)
+  const versions = blocked ? undefined : await context.secrets.versions(pipeline)
+
   // Decide.
   const memory = context.memories.of(pipeline)
   const decision = decideScaling(
@@ -83,13 +89,11 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   )
   memory.scaling = decision.memory
   const replicas = { producer: spec.producer.replicas, signals: decision.desired, api: spec.api.replicas }
-  const children = childrenOf(pipeline, replicas, context.release)
+  const keys = decideKeys(keysSecretName(metadata.name, spec), versions?.keys, (name) => deployments.get(name))
+  const children = childrenOf(pipeline, replicas, context.release, { connections: versions?.connections ?? '', keys })
 
   // Apply.
-  // With a topology that cannot be, the pods stay with the settings of the one that is.
-  const blocked = idle || broker.secretProblem !== undefined || broker.topologyProblem !== undefined
   if (!blocked) {
-    await context.secrets.ensureKeys(pipeline)
     for (const { kind, component, intent } of children) {
       const now = await context.applier.apply(RESOURCES[kind], intent, context.caches.child(kind, keyOf(intent)))
       // The cache learns of it later; until then its Deployment would pass for one that has rolled out.

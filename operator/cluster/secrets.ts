@@ -1,12 +1,14 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { keysSecretName, type PipelineSpec } from '#contract/pipeline.ts'
-import { ApiError, type Client, isConflict, isNotFound } from '#kit/client.ts'
+import { ApiError, type Client, isConflict, isNotFound, type KubeObject } from '#kit/client.ts'
 import { collectionPath, objectPath, type Resource } from '#kit/resource.ts'
 import { labelsOf, type Pipeline } from '../decide/pipeline.ts'
 import type { BrokerAccess } from './broker.ts'
 
 const SECRETS: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' }
 const MAX_AGE_MS = 60_000
+/** An object without its content: the API server leaves it out. */
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
 
 /** A connection Secret is missing, or a key of it; the message says which. */
 export class SecretProblem extends Error {
@@ -24,11 +26,26 @@ const ownerOf = ({ apiVersion, kind, metadata, spec }: Pipeline) =>
     ],
   }
 
+/**
+ * Tells one set of connections from another. It stands on pods, where more people may read it than the Secrets: 40 bits
+ * under the pipeline's uid say nothing of a password that was made at random.
+ */
+const fingerprint = (uid: string, uris: string[]): string =>
+  createHash('sha256')
+    .update([uid, ...uris].join('\n'))
+    .digest('hex')
+    .slice(0, 10)
+
 export type Secrets = {
   /** @throws SecretProblem when a connection Secret is missing or incomplete */
   broker: (namespace: string, spec: PipelineSpec) => Promise<BrokerAccess>
   /** Makes a pipeline's keys unless its Secret is there; the Secret is never read. */
   ensureKeys: (pipeline: Pipeline) => Promise<void>
+  /**
+   * What pods must be started anew for when it changes: a fingerprint of the URIs, and the version of the keys Secret,
+   * undefined when there is none. At most a minute old. @throws SecretProblem as `broker` does
+   */
+  versions: (pipeline: Pipeline) => Promise<{ connections: string; keys: string | undefined }>
 }
 
 /** Reads connection Secrets by name, at most once a minute each, and creates keys. */
@@ -60,7 +77,36 @@ export const createSecrets = (client: Client): Secrets => {
     return data
   }
 
+  const versions = new Map<string, { atMs: number; version: string | undefined }>()
+  const versionOf = async (namespace: string, name: string): Promise<string | undefined> => {
+    const key = `${namespace}/${name}`
+    const last = versions.get(key)
+    if (last !== undefined && Date.now() - last.atMs < MAX_AGE_MS) return last.version
+    const version = await client
+      .request<KubeObject>({ method: 'GET', path: objectPath(SECRETS, namespace, name), accept: METADATA_ONLY })
+      .then(({ metadata }) => `${metadata.uid}.${metadata.resourceVersion}`)
+      .catch((error) => {
+        if (isNotFound(error) || (error instanceof ApiError && error.status === 403)) return undefined
+        throw error
+      })
+    versions.set(key, { atMs: Date.now(), version })
+    return version
+  }
+
   return {
+    versions: async ({ metadata, spec }) => {
+      const { name, namespace = '', uid = '' } = metadata
+      const uris = [spec.broker, spec.store, spec.cache].map(({ secretRef }) =>
+        read(namespace, secretRef.name, ['uri']),
+      )
+      return {
+        connections: fingerprint(
+          uid,
+          (await Promise.all(uris)).map(({ uri = '' }) => uri),
+        ),
+        keys: await versionOf(namespace, keysSecretName(name, spec)),
+      }
+    },
     broker: async (namespace, spec) => {
       const broker = await read(namespace, spec.broker.secretRef.name, ['uri', 'username', 'password', 'host'])
       await read(namespace, spec.store.secretRef.name, ['uri'])

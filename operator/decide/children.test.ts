@@ -11,7 +11,9 @@ const pipeline = (change: Partial<Pipeline['metadata']> = {}, spec: Partial<Pipe
 })
 const release = { image: 'xrayiot:1', imagePullPolicy: 'Never' }
 const replicas = { producer: 2, signals: 3, api: 2 }
-const children = childrenOf(pipeline(), replicas, release)
+const keys = { secret: 'leipzig-keys', version: 'k' }
+const secrets = { connections: 'c', keys: { producer: keys, signals: keys, api: keys } }
+const children = childrenOf(pipeline(), replicas, release, secrets)
 
 type PodSpec = {
   volumes: { name: string; secret?: { items: { key: string }[]; optional: boolean } }[]
@@ -25,7 +27,7 @@ const podSpecs = children
 
 describe('the children of a pipeline', () => {
   it('are the same bytes for the same spec', () =>
-    expect(JSON.stringify(childrenOf(pipeline(), replicas, release))).toBe(JSON.stringify(children)))
+    expect(JSON.stringify(childrenOf(pipeline(), replicas, release, secrets))).toBe(JSON.stringify(children)))
   it('all name their owner by uid', () => {
     for (const { intent } of children)
       expect(intent.metadata.ownerReferences).toEqual([expect.objectContaining({ uid: 'u1', controller: true })])
@@ -53,6 +55,7 @@ describe('the children of a pipeline', () => {
       pipeline({}, { podTemplate: { env }, signals: { ...DEFAULTS.signals, podTemplate: { env } } }),
       replicas,
       release,
+      secrets,
     )
     for (const { intent } of changed.filter(({ kind }) => kind === 'deployment')) {
       const names =
@@ -75,7 +78,7 @@ describe('the children of a pipeline', () => {
   })
   it('take the settings by a name that changes with them', () => {
     const named = (spec: Partial<Pipeline['spec']>) =>
-      childrenOf(pipeline({}, spec), replicas, release)
+      childrenOf(pipeline({}, spec), replicas, release, secrets)
         .filter(({ kind }) => kind === 'configMap')
         .map(({ intent }) => intent.metadata.name)
     const changed = named({ retry: { ...DEFAULTS.retry, maxRetries: 9 } })

@@ -4,6 +4,7 @@ import { deployment, type Release } from './deployment.ts'
 import { settingsOf } from './environment.ts'
 import { COMPONENTS, type Component, labelsOf, type Pipeline, selectorOf } from './pipeline.ts'
 import type { ChildKind } from './resources.ts'
+import type { SecretVersions } from './secret-versions.ts'
 
 export type Child = { kind: ChildKind; component: Component; intent: KubeObject }
 
@@ -100,7 +101,12 @@ const owned = (pipeline: Pipeline, intent: KubeObject): KubeObject => {
  * Everything that a pipeline owns, in the order in which it is applied: accounts and settings before the pods that
  * hang without them, Deployments last.
  */
-export const childrenOf = (pipeline: Pipeline, replicas: Record<Component, number>, release: Release): Child[] => {
+export const childrenOf = (
+  pipeline: Pipeline,
+  replicas: Record<Component, number>,
+  release: Release,
+  secrets: SecretVersions,
+): Child[] => {
   const perComponent = COMPONENTS.map((component) => ({ component, config: configMap(pipeline, component) }))
   const children: Child[] = [
     ...COMPONENTS.map((component) => ({
@@ -129,7 +135,7 @@ export const childrenOf = (pipeline: Pipeline, replicas: Record<Component, numbe
     ...perComponent.map(({ component, config }) => ({
       kind: 'deployment' as const,
       component,
-      intent: deployment(pipeline, component, config.metadata.name, replicas[component], release),
+      intent: deployment(pipeline, component, config.metadata.name, replicas[component], release, secrets),
     })),
   ]
   return children.map((child) => ({ ...child, intent: owned(pipeline, child.intent) }))

@@ -1,7 +1,8 @@
-import { keysSecretName, type PodTemplate, type Resources } from '#contract/pipeline.ts'
+import type { PodTemplate, Resources } from '#contract/pipeline.ts'
 import type { KubeObject } from '#kit/client.ts'
 import { SECRETS, secretOf } from './environment.ts'
 import { type Component, labelsOf, type Pipeline, selectorOf } from './pipeline.ts'
+import { CONNECTIONS, KEYS, type SecretVersions } from './secret-versions.ts'
 
 export type Release = { image: string; imagePullPolicy: string }
 
@@ -51,12 +52,14 @@ export const deployment = (
   configMapName: string,
   replicas: number,
   release: Release,
+  secrets: SecretVersions,
 ): KubeObject => {
   const { name, namespace = '' } = pipeline.metadata
   const template = templateOf(pipeline, component)
   const image = pipeline.spec.image || release.image
   const selector = selectorOf(name, component)
   const { resources } = pipeline.spec[component]
+  const keys = secrets.keys[component]
   const ports = component === 'signals' ? [] : [{ name: 'http', containerPort: 8080, protocol: 'TCP' }]
   return {
     apiVersion: 'apps/v1',
@@ -72,7 +75,7 @@ export const deployment = (
       template: {
         metadata: {
           labels: { ...template.labels, ...labelsOf(name, component) },
-          ...(Object.keys(template.annotations ?? {}).length > 0 && { annotations: template.annotations }),
+          annotations: { ...template.annotations, [CONNECTIONS]: secrets.connections, [KEYS]: keys.version },
         },
         spec: {
           serviceAccountName: `${name}-${component}`,
@@ -116,7 +119,7 @@ export const deployment = (
             {
               name: 'keys',
               secret: {
-                secretName: keysSecretName(name, pipeline.spec),
+                secretName: keys.secret,
                 items: SECRETS[component].keys.map((key) => ({ key, path: key })),
                 // The kubelet then leaves out the keys that the Secret does not have (yet); a process without any ends.
                 optional: true,

@@ -58,6 +58,8 @@ export type Request = {
   query?: Record<string, string>
   body?: unknown
   contentType?: string
+  /** What is asked for, when it is not the object itself. */
+  accept?: string
 }
 
 export type Client = {
@@ -150,13 +152,14 @@ export const createClient = (loadFrom: KubeConfig, seen: (method: string, status
     query,
     body,
     contentType = 'application/json',
+    accept = 'application/json',
   }: Request): Promise<{ status: number; text: string; retryAfter: string | undefined }> => {
     const { server, dispatcher, authorization } = credentials()
     const answer = await dispatcher.request({
       origin: new URL(server).origin,
       path: new URL(urlOf(server, path, query)).href.slice(new URL(server).origin.length),
       method,
-      headers: headersOf(authorization(), body === undefined ? {} : { 'content-type': contentType }),
+      headers: headersOf(authorization(), { accept, ...(body !== undefined && { 'content-type': contentType }) }),
       body: body === undefined ? null : JSON.stringify(body),
       headersTimeout: REQUEST_LIMIT_MS,
       signal: AbortSignal.timeout(REQUEST_LIMIT_MS),
