@@ -65,6 +65,8 @@ export type Request = {
 export type Client = {
   /** One request; `Retry-After` of 429 and 5xx is obeyed a few times. @throws ApiError, or the transport's error */
   request: <T>(request: Request) => Promise<T>
+  /** The same for an answer that is no JSON, such as a pod's log. */
+  text: (request: Request) => Promise<string>
   /** The lines of a watch, each one JSON value, until the server ends it or the signal aborts. */
   watch: (path: string, query: Record<string, string>, idleMs: number, signal: AbortSignal) => AsyncGenerator<WatchLine>
   close: () => Promise<void>
@@ -172,17 +174,19 @@ export const createClient = (loadFrom: KubeConfig, seen: (method: string, status
       retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
     }
   }
+  const text = async (request: Request): Promise<string> => {
+    for (let attempt = 0; ; attempt++) {
+      const { status, text, retryAfter } = await once(request)
+      if (status >= 200 && status < 300) return text
+      const waitSeconds = Number(retryAfter)
+      if (!(status === 429 || status >= 500) || !(waitSeconds >= 0) || attempt >= MOST_RETRIES)
+        throw errorFrom(status, text)
+      await new Promise((resolve) => setTimeout(resolve, Math.min(waitSeconds, 10) * 1000))
+    }
+  }
   return {
-    request: async <T>(request: Request): Promise<T> => {
-      for (let attempt = 0; ; attempt++) {
-        const { status, text, retryAfter } = await once(request)
-        if (status >= 200 && status < 300) return JSON.parse(text) as T
-        const waitSeconds = Number(retryAfter)
-        if (!(status === 429 || status >= 500) || !(waitSeconds >= 0) || attempt >= MOST_RETRIES)
-          throw errorFrom(status, text)
-        await new Promise((resolve) => setTimeout(resolve, Math.min(waitSeconds, 10) * 1000))
-      }
-    },
+    request: async <T>(request: Request): Promise<T> => JSON.parse(await text(request)) as T,
+    text,
     watch: async function* (path, query, idleMs, signal) {
       const { server, dispatcher, authorization } = credentials()
       const idle = new AbortController()
