@@ -10,7 +10,7 @@ const count = (description: string): Schema => ({ type: 'integer', description }
 const component = (name: string): Schema =>
   object(`The ${name} pods.`, {
     desired: count('How many shall run.'),
-    ready: count('How many are ready.'),
+    ready: count('How many of them are ready, with the settings of now.'),
     image: text('Their image.', { maxLength: 512 }),
   })
 
@@ -30,6 +30,7 @@ const condition: Schema = object(
 const status: Schema = object('What the pipeline is.', {
   observedGeneration: count('The generation of the spec that was acted on last.'),
   conditions: list('The state by aspects; Ready first.', condition, {
+    maxItems: 32,
     'x-kubernetes-list-type': 'map',
     'x-kubernetes-list-map-keys': ['type'],
   }),
@@ -84,6 +85,11 @@ export const definition = {
               status: { ...status, default: { observedGeneration: -1 } },
             },
             'x-kubernetes-validations': [
+              // A pipeline whose queue is another's has declared nothing yet, and is told to name another.
+              rule(
+                'self.spec.broker.vhost == oldSelf.spec.broker.vhost && self.spec.broker.exchange == oldSelf.spec.broker.exchange && self.spec.broker.queue == oldSelf.spec.broker.queue && self.spec.broker.deadLetterExchange == oldSelf.spec.broker.deadLetterExchange || has(oldSelf.status) && has(oldSelf.status.reason) && oldSelf.status.reason == "QueueTaken"',
+                'vhost, exchange, queue and deadLetterExchange cannot be changed: what is in the queue would be left behind; apply a second pipeline with other names, and delete this one once its backlog is 0',
+              ),
               rule(
                 `size(self.metadata.name) <= ${LONGEST_NAME}`,
                 `the name must have at most ${LONGEST_NAME} characters: the names of its Deployments are made from it`,
@@ -100,11 +106,16 @@ export const definition = {
           },
         },
         additionalPrinterColumns: [
-          { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
+          {
+            name: 'Ready',
+            type: 'string',
+            jsonPath: '.status.conditions[?(@.type=="Ready")].status',
+            description: 'Whether all of it is ready',
+          },
           { name: 'Signals', type: 'string', jsonPath: '.status.signals', description: 'Ready and desired pods' },
-          { name: 'Backlog', type: 'integer', jsonPath: '.status.backlog' },
-          { name: 'DLQ', type: 'integer', jsonPath: '.status.deadLetters' },
-          { name: 'Reason', type: 'string', jsonPath: '.status.reason', priority: 1 },
+          { name: 'Backlog', type: 'integer', jsonPath: '.status.backlog', description: 'Messages in the queue' },
+          { name: 'DLQ', type: 'integer', jsonPath: '.status.deadLetters', description: 'Open dead letters' },
+          { name: 'Reason', type: 'string', jsonPath: '.status.reason', priority: 1, description: 'Why' },
           { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
         ],
       },

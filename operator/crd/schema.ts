@@ -15,6 +15,8 @@ export type Schema = {
   pattern?: string
   minItems?: number
   maxItems?: number
+  maxProperties?: number
+  'x-kubernetes-int-or-string'?: boolean
   format?: string
   'x-kubernetes-validations'?: { rule: string; message?: string; messageExpression?: string }[]
   'x-kubernetes-preserve-unknown-fields'?: boolean
@@ -61,10 +63,12 @@ export const list = (description: string, items: Schema, more: Partial<Schema> =
   ...more,
 })
 
+/** Names with values; bounded, so that a rule over them has a bounded cost. */
 export const map = (description: string, more: Partial<Schema> = {}): Schema => ({
   type: 'object',
   description,
-  additionalProperties: { type: 'string' },
+  additionalProperties: { type: 'string', maxLength: 63 },
+  maxProperties: 64,
   ...more,
 })
 

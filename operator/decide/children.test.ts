@@ -87,6 +87,38 @@ describe('the children of a pipeline', () => {
   })
 })
 
+describe('the resources of a container', () => {
+  const resources = (given: Pipeline['spec']['api']['resources']) => {
+    const spec = { api: { ...DEFAULTS.api, resources: given } }
+    const deployments = childrenOf(pipeline({}, spec), replicas, release, secrets).filter(
+      ({ kind }) => kind === 'deployment',
+    )
+    return deployments.map(
+      ({ intent }) =>
+        (intent.spec as { template: { spec: { containers: { resources: object }[] } } }).template.spec.containers[0]
+          ?.resources,
+    )[2]
+  }
+  it.each([
+    ['are the defaults', {}, { requests: { cpu: '25m', memory: '96Mi' }, limits: { memory: '256Mi' } }],
+    [
+      'have a limit that no given request is above',
+      { requests: { cpu: 1, memory: '1Gi' } },
+      { requests: { cpu: '1', memory: '1Gi' }, limits: { memory: '1Gi' } },
+    ],
+    [
+      'have a request that no given limit is below',
+      { limits: { cpu: '10m', memory: '64Mi' } },
+      { requests: {}, limits: { cpu: '10m', memory: '64Mi' } },
+    ],
+    [
+      'are those that are given',
+      { requests: { memory: '1Mi', cpu: '1m' }, limits: { memory: '2Mi' } },
+      { requests: { memory: '1Mi', cpu: '1m' }, limits: { memory: '2Mi' } },
+    ],
+  ])('%s', (_, given, expected) => expect(resources(given)).toEqual(expected))
+})
+
 describe('an orphan', () => {
   const old = {
     kind: 'configMap' as const,

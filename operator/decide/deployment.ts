@@ -27,6 +27,22 @@ const templateOf = ({ spec }: Pipeline, component: Component): PodTemplate => {
   }
 }
 
+/**
+ * The defaults with what the spec names instead. A request without its limit is its limit, too, where there is one by
+ * default, and a limit without its request leaves the request to Kubernetes, which takes the limit: the pair of a given
+ * and a default one could contradict each other.
+ */
+const resourcesOf = (component: Component, { requests = {}, limits = {} }: Resources): Resources => {
+  const defaults = { requests: {}, limits: {}, ...RESOURCES[component] }
+  const without = (all: object, given: object) => Object.entries(all).filter(([name]) => !(name in given))
+  const asText = (all: object) => Object.fromEntries(Object.entries(all).map(([name, value]) => [name, String(value)]))
+  const bounded = Object.entries(requests).filter(([name]) => name in defaults.limits)
+  return {
+    requests: asText({ ...Object.fromEntries(without(defaults.requests, limits)), ...requests }),
+    limits: asText({ ...defaults.limits, ...Object.fromEntries(bounded), ...limits }),
+  }
+}
+
 const probe = (path: string, more: object) => ({ httpGet: { path, port: 'metrics' }, ...more })
 
 const environment = (pipeline: Pipeline, component: Component, image: string, more: PodTemplate['env'] = []) => {
@@ -58,7 +74,6 @@ export const deployment = (
   const template = templateOf(pipeline, component)
   const image = pipeline.spec.image || release.image
   const selector = selectorOf(name, component)
-  const { resources } = pipeline.spec[component]
   const keys = secrets.keys[component]
   const ports = component === 'signals' ? [] : [{ name: 'http', containerPort: 8080, protocol: 'TCP' }]
   return {
@@ -100,10 +115,7 @@ export const deployment = (
               startupProbe: probe('/livez', { periodSeconds: 1, failureThreshold: 60 }),
               livenessProbe: probe('/livez', { periodSeconds: 10, failureThreshold: 3 }),
               readinessProbe: probe('/readyz', { periodSeconds: 2, failureThreshold: 2 }),
-              resources: {
-                requests: { ...RESOURCES[component].requests, ...resources.requests },
-                limits: { ...RESOURCES[component].limits, ...resources.limits },
-              },
+              resources: resourcesOf(component, pipeline.spec[component].resources),
               securityContext: {
                 allowPrivilegeEscalation: false,
                 readOnlyRootFilesystem: true,

@@ -8,7 +8,9 @@ export const KIND = 'XRayPipeline'
 export const PLURAL = 'xraypipelines'
 
 export type SecretRef = { name: string }
-export type Resources = { requests?: Record<string, string>; limits?: Record<string, string> }
+/** Quantities as in a pod: `100m`, `256Mi`, or a bare number. */
+type Quantities = Record<string, string | number>
+export type Resources = { requests?: Quantities; limits?: Quantities }
 export type ServiceSpec = { type: 'ClusterIP' | 'NodePort' | 'LoadBalancer'; nodePort?: number }
 
 /** What may be added to the pods, to all or to one component's. */
@@ -23,6 +25,9 @@ export type PodTemplate = {
   imagePullSecrets?: { name: string }[]
   env?: { name: string; value: string }[]
 }
+
+/** What is made for the Prometheus operator and for Grafana. */
+export type Monitoring = { serviceMonitor: boolean; prometheusRule: boolean; dashboard: boolean }
 
 /** `spec` of an XRayPipeline with every default filled in, as the API server hands it out. */
 export type PipelineSpec = {
@@ -58,6 +63,7 @@ export type PipelineSpec = {
   api: { replicas: number; resources: Resources; service: ServiceSpec; podTemplate?: PodTemplate }
   image: string
   podTemplate?: PodTemplate
+  monitoring: Monitoring
 }
 
 /**
@@ -88,6 +94,7 @@ export const DEFAULTS: PipelineSpec = {
   },
   api: { replicas: 2, resources: {}, service: { type: 'ClusterIP' } },
   image: '',
+  monitoring: { serviceMonitor: false, prometheusRule: false, dashboard: false },
 }
 
 /** A pipeline's keys Secret, named after it unless the spec names one. */

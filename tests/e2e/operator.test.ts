@@ -116,27 +116,6 @@ describe('a pipeline', () => {
   })
 })
 
-describe('a spec that cannot work is refused by the API server with a sentence that helps', () => {
-  it.each([
-    [
-      'minReplicaCount must not be above maxReplicaCount',
-      { signals: { scaling: { minReplicaCount: 5, maxReplicaCount: 2 } } },
-    ],
-    ['nodePort needs type NodePort', { api: { service: { type: 'ClusterIP', nodePort: 30099 } } }],
-    ['exchange and deadLetterExchange must differ', { broker: { exchange: 'a', deadLetterExchange: 'a' } }],
-    ['batch.size must not be above prefetch', { signals: { prefetch: 10, batch: { size: 20 } } }],
-    ['should be less than or equal to 100', { producer: { replicas: 101 } }],
-    ['Unsupported value: "Keep"', { deletionPolicy: 'Keep' }],
-    ['unknown field "spec.replicas"', { replicas: 1 }],
-  ])('%s', async (sentence, spec) => {
-    const text = manifest('e2e-invalid', spec)
-    await expect(kubectl(['apply', '--validate=strict', '-f', '-'], text)).rejects.toThrow(sentence)
-  })
-  it('a name that is too long', async () => {
-    await expect(apply(manifest('e2e-'.repeat(11)))).rejects.toThrow('the name must have at most 40 characters')
-  })
-})
-
 it('the replicas of a pipeline that does not scale are set with kubectl scale', async () => {
   await apply(manifest(`${NAME}-second`, { signals: { replicas: 1, scaling: { provider: 'None' } } }))
   await conditionHolds(`${NAME}-second`, 'Ready', 'True')
