@@ -1,0 +1,15 @@
+import { expect, it } from 'vitest'
+import { gradeOf } from './refusal.ts'
+
+it.each([
+  [422, 'Service "x" is invalid: spec.type', 'refused ChildInvalid'],
+  [400, 'unknown field "spec.x"', 'refused ChildInvalid'],
+  [403, 'deployments.apps "x" is forbidden: User "u" cannot patch', 'refused ChildForbidden'],
+  [403, 'unable to create new content in namespace n because it is being terminated', 'ending'],
+  [409, 'the object has been modified', 'unexpected'],
+  [404, 'namespaces "n" not found', 'unexpected'],
+  [500, 'etcdserver: request timed out', 'unexpected'],
+])('an apply that is answered %i "%s" is graded: %s', (status, message, expected) => {
+  const grade = gradeOf({ status, reason: '', message }, 'Service x')
+  expect(grade.kind === 'refused' ? `refused ${grade.refusal.reason}` : grade.kind).toBe(expected)
+})

@@ -1,0 +1,25 @@
+/** A child that the API server does not take. */
+export type Refusal = { reason: 'ChildInvalid' | 'ChildForbidden'; message: string }
+
+/** What the API answered, as far as it tells what to do about it. */
+export type Answer = { status: number; reason: string; message: string }
+
+export type Grade =
+  /** It will not be taken until the spec, or what is allowed, has changed; everything else goes on. */
+  | { kind: 'refused'; refusal: Refusal }
+  /** The namespace is going: nothing can be made in it, and the pipeline itself goes with it. */
+  | { kind: 'ending' }
+  /** Tried again, later and later. */
+  | { kind: 'unexpected' }
+
+/**
+ * Grades what the API server answered to an apply by what is to be done about it.
+ * @param child such as "Deployment leipzig-api"
+ */
+export const gradeOf = ({ status, message }: Answer, child: string): Grade => {
+  if (status === 400 || status === 422)
+    return { kind: 'refused', refusal: { reason: 'ChildInvalid', message: `${child}: ${message}` } }
+  if (status !== 403) return { kind: 'unexpected' }
+  if (message.includes('is being terminated')) return { kind: 'ending' }
+  return { kind: 'refused', refusal: { reason: 'ChildForbidden', message: `${child}: ${message}` } }
+}
