@@ -10,10 +10,12 @@ import type { Ending } from '#runtime/shut-down.ts'
 import { followCluster } from './cluster/caches.ts'
 import { askOpenLetters } from './cluster/dead-letters.ts'
 import { createDepths } from './cluster/depths.ts'
+import { createPods } from './cluster/pods.ts'
 import { createSecrets } from './cluster/secrets.ts'
 import type { Config } from './config.ts'
 import { createMetrics } from './metrics.ts'
 import { createMemories } from './observe.ts'
+import { createPipelineMetrics } from './pipeline-metrics.ts'
 import { type Context, reconcile } from './reconcile.ts'
 
 const WORKERS = 8
@@ -42,9 +44,11 @@ export const startOperator =
       depths: createDepths(),
       askOpenLetters: (pipeline) => askOpenLetters(pipeline, config.CLUSTER_DOMAIN),
       memories: createMemories(),
+      pods: createPods(client),
       record: createRecorder(client, 'xrayiot.dev/operator', config.POD_NAME, failed),
       release: { image: config.PIPELINE_IMAGE, imagePullPolicy: config.PIPELINE_IMAGE_PULL_POLICY },
       measured: metrics.measured,
+      pipelineMetrics: createPipelineMetrics(metrics.registry),
       now,
     }
     const work = async (key: string) => {

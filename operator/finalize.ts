@@ -9,6 +9,7 @@ import type { Secrets } from './cluster/secrets.ts'
 import { deleteTopology } from './cluster/topology.ts'
 import { FINALIZER, type Pipeline, queueHolder } from './decide/pipeline.ts'
 import type { Memories } from './observe.ts'
+import type { PipelineMetrics } from './pipeline-metrics.ts'
 
 /** A pipeline must not stay for ever because its broker is gone. */
 const GIVE_UP_MS = 60_000
@@ -20,6 +21,7 @@ export type FinalizeContext = {
   secrets: Secrets
   memories: Memories
   record: Recorder
+  pipelineMetrics: PipelineMetrics
   now: () => number
 }
 
@@ -56,6 +58,7 @@ export const finalize = async (context: FinalizeContext, pipeline: Pipeline): Pr
       await removeTopology(context, pipeline)
     } catch (error) {
       if (context.now() - Date.parse(deletionTimestamp) < GIVE_UP_MS) return { afterMs: RETRY_MS }
+      context.pipelineMetrics.abandoned()
       context.record(pipeline, {
         type: 'Warning',
         reason: 'TopologyLeft',
@@ -72,5 +75,6 @@ export const finalize = async (context: FinalizeContext, pipeline: Pipeline): Pr
     contentType: 'application/merge-patch+json',
   })
   context.memories.forget(uid)
+  context.pipelineMetrics.forget(pipeline)
   return undefined
 }

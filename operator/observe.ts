@@ -6,6 +6,7 @@ import { ensureTopology } from './cluster/topology.ts'
 import type { Pipeline } from './decide/pipeline.ts'
 import type { Memory, Sample } from './decide/scaling.ts'
 import type { EmptySince } from './decide/topology.ts'
+import type { RolloutMemory } from './rollouts.ts'
 
 const SAMPLES_MS = 60_000
 const TOPOLOGY_MS = 30_000
@@ -29,6 +30,7 @@ export type PipelineMemory = {
   archive: { atMs: number; open: number | undefined }
   /** Since when the queues that a longer ladder left have been empty. */
   formerQueues: EmptySince
+  rollouts: RolloutMemory
 }
 
 export type Memories = { of: (pipeline: Pipeline) => PipelineMemory; forget: (uid: string) => void }
@@ -44,6 +46,7 @@ export const createMemories = (): Memories => {
         topology: { generation: -1, atMs: 0, problem: undefined },
         archive: { atMs: 0, open: undefined },
         formerQueues: new Map(),
+        rollouts: {},
       }
       memories.set(uid, memory)
       return memory

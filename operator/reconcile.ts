@@ -3,51 +3,94 @@ import { formerRetryQueues, topologyNames, toTopology } from '#contract/topology
 import type { Applier } from '#kit/apply.ts'
 import type { Client, KubeObject } from '#kit/client.ts'
 import type { Recorder } from '#kit/events.ts'
-import { keyOf, objectPath } from '#kit/resource.ts'
+import { objectPath } from '#kit/resource.ts'
 import type { Done } from '#kit/work-queue.ts'
+import { carryOut, deploymentsOf } from './actions.ts'
 import { type Caches, PIPELINES } from './cluster/caches.ts'
+import type { Pods } from './cluster/pods.ts'
 import { deleteTopology } from './cluster/topology.ts'
-import { childrenOf, orphansAmong } from './decide/children.ts'
 import type { Release } from './decide/deployment.ts'
-import { COMPONENTS, type Component, FINALIZER, type Pipeline, queueHolder } from './decide/pipeline.ts'
+import { type Component, FINALIZER, type Pipeline, type PipelineStatus, queueHolder } from './decide/pipeline.ts'
+import { type Observed, type Owned, planOf } from './decide/plan.ts'
 import { type ChildKind, RESOURCES } from './decide/resources.ts'
-import { decideScaling } from './decide/scaling.ts'
+import { rolloutOf } from './decide/rollout.ts'
+import { type Decision, decideScaling } from './decide/scaling.ts'
 import { decideKeys } from './decide/secret-versions.ts'
 import { decideFormerQueues } from './decide/topology.ts'
 import { finalize } from './finalize.ts'
-import { type ObserveContext, observeBroker } from './observe.ts'
-import { componentOf, isSameStatus, statusOf } from './status.ts'
+import { type ObserveContext, observeBroker, type PipelineMemory } from './observe.ts'
+import type { PipelineMetrics } from './pipeline-metrics.ts'
+import { observeRollouts } from './rollouts.ts'
+import { isSameStatus, statusOf } from './status.ts'
 
 export type Context = ObserveContext & {
   client: Client
   applier: Applier
   caches: Caches
+  pods: Pods
   record: Recorder
   release: Release
+  pipelineMetrics: PipelineMetrics
   /** The leader tells the depth of every queue; nobody else does. */
   measured: (pipeline: Pipeline, queue: string, ready: number, unacked: number) => void
 }
 
 const KINDS = Object.keys(RESOURCES) as ChildKind[]
+const ENDING_MS = 5_000
 
-/** Sets our finalizer: the first write, before anything outside of the cluster is made. */
-const addFinalizer = (context: Context, pipeline: Pipeline): Promise<unknown> => {
-  const { name, namespace = '', resourceVersion, finalizers = [] } = pipeline.metadata
-  const body = { metadata: { resourceVersion, finalizers: [...finalizers, FINALIZER] } }
-  return context.client.request({
+const patch = (context: Context, { metadata }: Pipeline, subresource: '' | '/status', body: object): Promise<unknown> =>
+  context.client.request({
     method: 'PATCH',
-    path: objectPath(PIPELINES, namespace, name),
+    path: `${objectPath(PIPELINES, metadata.namespace ?? '', metadata.name)}${subresource}`,
     body,
     contentType: 'application/merge-patch+json',
   })
+
+/** Sets our finalizer: the first write, before anything outside of the cluster is made. */
+const addFinalizer = (context: Context, pipeline: Pipeline): Promise<unknown> => {
+  const { resourceVersion, finalizers = [] } = pipeline.metadata
+  return patch(context, pipeline, '', { metadata: { resourceVersion, finalizers: [...finalizers, FINALIZER] } })
 }
 
-const liveReplicas = (deployment: KubeObject | undefined): number =>
-  (deployment?.spec as { replicas?: number } | undefined)?.replicas ?? 0
-const runningReplicas = (deployment: KubeObject | undefined): number =>
-  (deployment?.status as { replicas?: number } | undefined)?.replicas ?? 0
-const readyReplicas = (deployment: KubeObject | undefined): number =>
-  (deployment?.status as { readyReplicas?: number } | undefined)?.readyReplicas ?? 0
+const scaleOf = (deployment: KubeObject | undefined): { current: number; running: number; ready: number } => {
+  const { replicas: current = 0 } = (deployment?.spec ?? {}) as { replicas?: number }
+  const { replicas: running = 0, readyReplicas: ready = 0 } = (deployment?.status ?? {}) as {
+    replicas?: number
+    readyReplicas?: number
+  }
+  return { current, running, ready }
+}
+
+/** How many signals pods there shall be; what the decision wants to know next time is remembered. */
+const scalingOf = (
+  { spec }: Pipeline,
+  memory: PipelineMemory,
+  signals: KubeObject | undefined,
+  nowMs: number,
+): Decision => {
+  const { current, ready } = scaleOf(signals)
+  const { scaling, replicas } = spec.signals
+  const decision = decideScaling(memory.samples, { current, ready }, scaling, replicas, memory.scaling, nowMs)
+  memory.scaling = decision.memory
+  return decision
+}
+
+/** Writes the status unless it is the same, and an event when the reason of Ready is another. */
+const tell = async (context: Context, pipeline: Pipeline, status: PipelineStatus): Promise<void> => {
+  context.pipelineMetrics.conditions(pipeline, status.conditions)
+  if (isSameStatus(pipeline.status, status)) return
+  const gone = Object.keys(pipeline.status ?? {}).filter((field) => !(field in status))
+  const cleared = Object.fromEntries(gone.map((field) => [field, null]))
+  await patch(context, pipeline, '/status', { status: { ...cleared, ...status } })
+  const [before, after] = [pipeline.status?.conditions?.[0], status.conditions[0]]
+  if (after !== undefined && before?.reason !== after.reason)
+    context.record(pipeline, {
+      type: after.status === 'False' ? 'Warning' : 'Normal',
+      reason: after.reason,
+      action: 'Reconcile',
+      note: after.message,
+    })
+}
 
 /** Brings one pipeline to what its spec says: observe, decide, apply, status. */
 export const reconcile = async (context: Context, key: string): Promise<Done> => {
@@ -59,18 +102,18 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
 
   // Observe.
   const nowMs = context.now()
+  const memory = context.memories.of(pipeline)
   const holder = queueHolder(pipeline, context.caches.pipelines())
   const idle = holder !== undefined || spec.paused
   const names = topologyNames(topologySpecOf(spec))
   const broker = await observeBroker(context, pipeline, toTopology(topologySpecOf(spec)), names, !idle)
   for (const look of broker.looks) context.measured(pipeline, look.name, look.ready, look.unacked)
-  const deployments = new Map(
-    COMPONENTS.map((component) => [
-      component,
-      context.caches.child('deployment', `${metadata.namespace}/${metadata.name}-${component}`),
-    ]),
+  const cached = (component: Component) =>
+    context.caches.child('deployment', `${metadata.namespace}/${metadata.name}-${component}`)
+  const pods = await observeRollouts(context, pipeline, deploymentsOf(cached), memory.rollouts)
+  const children = KINDS.flatMap((kind) =>
+    context.caches.owned(kind, metadata.uid ?? '').map((object): Owned => ({ kind, object })),
   )
-  const signals = deployments.get('signals')
 
   // With a topology that cannot be, the pods stay with the settings of the one that is.
   const blocked = idle || broker.secretProblem !== undefined || broker.topologyProblem !== undefined
@@ -78,54 +121,49 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   const versions = blocked ? undefined : await context.secrets.versions(pipeline)
 
   // Decide.
-  const memory = context.memories.of(pipeline)
-  const decision = decideScaling(
-    memory.samples,
-    { current: liveReplicas(signals), ready: readyReplicas(signals) },
-    spec.signals.scaling,
-    spec.signals.replicas,
-    memory.scaling,
-    nowMs,
-  )
-  memory.scaling = decision.memory
+  const decision = scalingOf(pipeline, memory, cached('signals'), nowMs)
   const replicas = { producer: spec.producer.replicas, signals: decision.desired, api: spec.api.replicas }
-  const keys = decideKeys(keysSecretName(metadata.name, spec), versions?.keys, (name) => deployments.get(name))
-  const children = childrenOf(pipeline, replicas, context.release, { connections: versions?.connections ?? '', keys })
+  const keys = decideKeys(keysSecretName(metadata.name, spec), versions?.keys, cached)
+  const secrets = { connections: versions?.connections ?? '', keys }
+  const observed: Observed = {
+    pipeline,
+    blocked,
+    brokerKnown: broker.problem === undefined,
+    children,
+    replicas,
+    secrets,
+  }
+  const plan = planOf(observed, context.release)
+  const former = decideFormerQueues(formerRetryQueues(names), broker.looks, plan.settled, memory.formerQueues)
+  memory.formerQueues = former.emptySince
 
   // Apply.
-  if (!blocked) {
-    for (const { kind, component, intent } of children) {
-      const now = await context.applier.apply(RESOURCES[kind], intent, context.caches.child(kind, keyOf(intent)))
-      // The cache learns of it later; until then its Deployment would pass for one that has rolled out.
-      if (kind === 'deployment') deployments.set(component, now)
-    }
-    const settled = COMPONENTS.every(
-      (component) => !componentOf(deployments.get(component), replicas[component], '').progressing,
-    )
-    const live = KINDS.flatMap((kind) =>
-      context.caches.owned(kind, metadata.uid ?? '').map((object) => ({ kind, object })),
-    )
-    for (const { kind, object } of orphansAmong(pipeline, live, children, settled))
-      await context.applier.remove(RESOURCES[kind], object)
-    const former = decideFormerQueues(formerRetryQueues(names), broker.looks, settled, memory.formerQueues)
-    memory.formerQueues = former.emptySince
-    if (former.remove.length > 0)
-      await deleteTopology(await context.secrets.broker(metadata.namespace ?? '', spec), {
-        queues: former.remove,
-        exchanges: [],
-      })
-    if (decision.desired !== liveReplicas(signals) && signals !== undefined)
-      context.record(pipeline, {
-        type: 'Normal',
-        reason: decision.reason,
-        action: 'Scale',
-        note: `signals: ${decision.message}`,
-      })
-  }
+  const { deployments: applied, refusal, ending } = await carryOut(context, plan.actions)
+  if (ending) return { afterMs: ENDING_MS }
+  context.pipelineMetrics.skipped(plan.skipped)
+  if (former.remove.length > 0)
+    await deleteTopology(await context.secrets.broker(metadata.namespace ?? '', spec), {
+      queues: former.remove,
+      exchanges: [],
+    })
+  const deployments = deploymentsOf(cached, applied)
+  const before = scaleOf(cached('signals')).current
+  if (applied.has('signals') && cached('signals') !== undefined && decision.desired !== before)
+    context.record(pipeline, {
+      type: 'Normal',
+      reason: decision.reason,
+      action: 'Scale',
+      note: `signals: ${decision.message}`,
+    })
 
   // Status.
-  const image = spec.image || context.release.image
-  const view = (component: Component) => componentOf(deployments.get(component), replicas[component], image)
+  const rollout = (component: Component) =>
+    rolloutOf(
+      deployments.get(component),
+      replicas[component],
+      pipeline.status?.components?.[component],
+      pods[component],
+    )
   const { memory: _, ...scaling } = decision
   const seen = {
     paused: spec.paused,
@@ -133,27 +171,12 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
     secretProblem: broker.secretProblem,
     broker: { reachable: broker.problem === undefined, message: broker.problem ?? 'its management API answers' },
     topologyProblem: broker.topologyProblem,
-    components: { producer: view('producer'), signals: view('signals'), api: view('api') },
+    components: { producer: rollout('producer'), signals: rollout('signals'), api: rollout('api') },
+    refusal,
+    kept: { components: plan.kept, image: spec.image || context.release.image },
     scaling: idle ? undefined : scaling,
   }
-  const status = statusOf(pipeline, seen, broker.depths, runningReplicas(signals), new Date(nowMs))
-  if (!isSameStatus(pipeline.status, status)) {
-    const gone = Object.keys(pipeline.status ?? {}).filter((field) => !(field in status))
-    const body = { status: { ...Object.fromEntries(gone.map((field) => [field, null])), ...status } }
-    await context.client.request({
-      method: 'PATCH',
-      path: `${objectPath(PIPELINES, metadata.namespace ?? '', metadata.name)}/status`,
-      body,
-      contentType: 'application/merge-patch+json',
-    })
-    const [before, after] = [pipeline.status?.conditions?.[0], status.conditions[0]]
-    if (after !== undefined && before?.reason !== after.reason)
-      context.record(pipeline, {
-        type: after.status === 'True' ? 'Normal' : 'Warning',
-        reason: after.reason,
-        action: 'Reconcile',
-        note: after.message,
-      })
-  }
+  const { running } = scaleOf(deployments.get('signals'))
+  await tell(context, pipeline, statusOf(pipeline, seen, broker.depths, running, new Date(nowMs)))
   return { afterMs: spec.signals.scaling.pollingInterval * 1000 }
 }

@@ -1,5 +1,7 @@
 import type { Finding } from '#kit/conditions.ts'
-import { COMPONENTS, type Component, type ComponentStatus } from './pipeline.ts'
+import { COMPONENTS, type Component } from './pipeline.ts'
+import type { Refusal } from './refusal.ts'
+import type { Rollout } from './rollout.ts'
 import type { ScalingStatus } from './scaling.ts'
 
 /** What is known of a pipeline when its conditions are decided. */
@@ -9,7 +11,14 @@ export type Seen = {
   secretProblem: string | undefined
   broker: { reachable: boolean; message: string }
   topologyProblem: string | undefined
-  components: Record<Component, ComponentStatus & { progressing: boolean; failure: string | undefined }>
+  components: Record<Component, Rollout>
+  /** The first child that the API server does not take. */
+  refusal: Refusal | undefined
+  /**
+   * Components that run what a former release of the operator rolled out, undefined when that was not decided, and the
+   * image that this release would roll out.
+   */
+  kept: { components: readonly Component[] | undefined; image: string }
   scaling: ScalingStatus | undefined
 }
 
@@ -25,6 +34,21 @@ const waiting = (seen: Seen): string[] =>
     (name) => `${name} ${seen.components[name].ready}/${seen.components[name].desired}`,
   )
 
+/** Why components do not come up, all of them; the reason is that of the first. */
+const failure = (seen: Seen): { reason: string; message: string; late: boolean } | undefined => {
+  const failed = COMPONENTS.flatMap((name) => {
+    const { problem, late } = seen.components[name]
+    return problem === undefined ? [] : [{ name, late, ...problem }]
+  })
+  const [first] = failed
+  if (first === undefined) return undefined
+  return {
+    reason: first.reason,
+    message: failed.map(({ name, message }) => `${name}: ${message}`).join('; '),
+    late: failed.some(({ late }) => late),
+  }
+}
+
 /** The first thing that stands in the way, most basic first; undefined when nothing does. */
 const obstacle = (seen: Seen): [reason: string, message: string] | undefined => {
   if (seen.takenBy !== undefined)
@@ -32,23 +56,42 @@ const obstacle = (seen: Seen): [reason: string, message: string] | undefined => 
   if (seen.secretProblem !== undefined) return ['SecretMissing', seen.secretProblem]
   if (!seen.broker.reachable) return ['BrokerUnreachable', seen.broker.message]
   if (seen.topologyProblem !== undefined) return ['TopologyMismatch', seen.topologyProblem]
-  const failed = COMPONENTS.find((name) => seen.components[name].failure !== undefined)
-  if (failed !== undefined) return ['RolloutFailed', `${failed}: ${seen.components[failed].failure}`]
+  if (seen.refusal !== undefined) return [seen.refusal.reason, seen.refusal.message]
+  const failed = failure(seen)
+  if (failed !== undefined) return [failed.reason, failed.message]
   const names = waiting(seen)
   return names.length > 0 ? ['ComponentsNotReady', `waiting for ${names.join(', ')}`] : undefined
+}
+
+/** Nothing will change until the spec does, or what the reason names. */
+const NEEDS_A_CHANGE = ['QueueTaken', 'TopologyMismatch', 'ChildInvalid']
+
+const ready = (seen: Seen, blocked: [reason: string, message: string] | undefined): Finding => {
+  if (blocked === undefined) return finding('Ready', true, 'AllReady', 'all components are ready')
+  // The Deployments have just been made: whether their pods come up, nobody can tell yet.
+  const unknown = blocked[0] === 'ComponentsNotReady' && COMPONENTS.every((name) => !seen.components[name].known)
+  return finding('Ready', unknown ? undefined : false, ...blocked)
+}
+
+const upToDate = ({ kept: { components, image } }: Seen): Finding => {
+  if (components === undefined) return finding('UpToDate', undefined, 'NotDecided', 'nothing is rolled out now')
+  if (components.length === 0)
+    return finding('UpToDate', true, 'CurrentRelease', 'the pods are those that this release of the operator rolls out')
+  const sentence = `${components.join(', ')} stay as a former release rolled them out; the next change of the spec that concerns the pods takes this one, with the image ${image}`
+  return finding('UpToDate', false, 'FormerRelease', sentence)
 }
 
 /** Every condition of a pipeline. Texts hold no ids and no times, so that an unchanged state is not written again. */
 export const findingsOf = (seen: Seen): Finding[] => {
   const blocked = obstacle(seen)
-  const failed = COMPONENTS.find((name) => seen.components[name].failure !== undefined)
-  const serving = seen.components.producer.ready > 0 && seen.components.api.ready > 0
+  const failed = failure(seen)
+  const serving = seen.components.producer.serving > 0 && seen.components.api.serving > 0
   const names = waiting(seen)
-  const stalled = blocked?.[0] === 'QueueTaken' || blocked?.[0] === 'TopologyMismatch'
+  const stalled =
+    blocked !== undefined &&
+    (NEEDS_A_CHANGE.includes(blocked[0]) || (failed?.late === true && failed.reason === blocked[0]))
   return [
-    blocked === undefined
-      ? finding('Ready', true, 'AllReady', 'all components are ready')
-      : finding('Ready', false, ...blocked),
+    ready(seen, blocked),
     finding(
       'Available',
       serving,
@@ -61,12 +104,8 @@ export const findingsOf = (seen: Seen): Finding[] => {
       names.length > 0 ? 'RollingOut' : 'Settled',
       names.length > 0 ? `waiting for ${names.join(', ')}` : 'every pod that is wanted is there',
     ),
-    finding(
-      'Degraded',
-      failed !== undefined,
-      failed !== undefined ? 'RolloutFailed' : 'AsExpected',
-      failed !== undefined ? `${failed}: ${seen.components[failed].failure}` : 'nothing has failed',
-    ),
+    finding('Degraded', failed !== undefined, failed?.reason ?? 'AsExpected', failed?.message ?? 'nothing has failed'),
+    upToDate(seen),
     finding(
       'BrokerReachable',
       seen.broker.reachable,

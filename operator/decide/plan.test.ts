@@ -15,12 +15,17 @@ const pipeline = (spec: Partial<PipelineSpec> = {}, generation = 1): Pipeline =>
 const release = { image: 'xrayiot:1', imagePullPolicy: 'Never' }
 const newer = { image: 'xrayiot:2', imagePullPolicy: 'Always' }
 const replicas = { producer: 2, signals: 1, api: 2 }
+const secretsOf = (secret: string, version: string) => {
+  const keys = { secret, version }
+  return { connections: 'c', keys: { producer: keys, signals: keys, api: keys } }
+}
 const observed = (change: Partial<Observed> = {}): Observed => ({
   pipeline: pipeline(),
-  takenBy: undefined,
-  broker: { secretProblem: undefined, problem: undefined },
+  blocked: false,
+  brokerKnown: true,
   children: [],
   replicas,
+  secrets: secretsOf('leipzig-keys', '1'),
   ...change,
 })
 
@@ -138,10 +143,8 @@ describe('a plan', () => {
     expect(told(planOf(observed({ children: orphaned() }), release))).toEqual(['remove service leipzig-old']))
 
   it.each([
-    ['while the pipeline is paused', { pipeline: pipeline({ paused: true }) }],
-    ['while another pipeline has its queue', { takenBy: 'other' }],
-    ['while a connection is not known', { broker: { secretProblem: 'no Secret', problem: 'not known' } }],
-    ['while the broker cannot be asked', { broker: { secretProblem: undefined, problem: 'ECONNREFUSED' } }],
+    ['while nothing may be made', { blocked: true }],
+    ['while the broker cannot be asked', { brokerKnown: false }],
   ] as [string, Partial<Observed>][])('removes nothing %s', (_, change) =>
     expect(
       planOf(observed({ children: orphaned(), ...change }), release).actions.filter((action) => action.do === 'remove'),
@@ -158,9 +161,9 @@ describe('a plan', () => {
 
   it('never removes anything without a uid, whatever is there', () =>
     fc.assert(
-      fc.property(specs, specs, fc.boolean(), (before, now, paused) => {
+      fc.property(specs, specs, fc.boolean(), (before, now, blocked) => {
         const children = converged(observed({ pipeline: pipeline(before) }))
-        const { actions } = planOf(observed({ pipeline: pipeline({ ...now, paused }, 2), children }), release)
+        const { actions } = planOf(observed({ blocked, pipeline: pipeline(now, 2), children }), release)
         for (const action of actions as Action[])
           if (action.do === 'remove') expect(action.object.metadata.uid).toMatch(/^uid-of-/)
       }),
@@ -239,6 +242,16 @@ describe('an upgrade of the operator', () => {
     const kept = converged(observed({ children: old }), newer)
     const children = converged(observed({ pipeline: pipeline(spec, 2), children: kept }), newer)
     expect(templates(children)).toContain(`"image":"${image}"`)
+  })
+  it('rolls out a Secret that has changed, without anything else of its own', () => {
+    const secrets = secretsOf('leipzig-keys', '2')
+    const children = converged(observed({ children: old, secrets }), newer)
+    expect(templates(children)).toBe(templates(old).replaceAll('"xrayiot.dev/keys":"1"', '"xrayiot.dev/keys":"2"'))
+    expect(told(planOf(observed({ children, secrets }), newer))).toEqual([])
+  })
+  it('goes on handing out another keys Secret to one component after the other', () => {
+    const secrets = secretsOf('other-keys', '1')
+    expect(templates(converged(observed({ children: old, secrets }), release))).toContain('other-keys')
   })
   it('keeps a template although a newer CRD has filled in a default', () => {
     const spec = { ...DEFAULTS, addedLater: true } as PipelineSpec

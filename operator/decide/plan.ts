@@ -6,18 +6,21 @@ import type { Component, Pipeline } from './pipeline.ts'
 import { rolledOut, settingsNamesOf, stamped, wasApplied } from './release.ts'
 import type { ChildKind } from './resources.ts'
 import { rolloutOf } from './rollout.ts'
+import type { SecretVersions } from './secret-versions.ts'
 
 export type Owned = { kind: ChildKind; object: KubeObject }
 
 /** All that is known of a pipeline when it is decided what to do. */
 export type Observed = {
   pipeline: Pipeline
-  /** The name of the pipeline that has its queue. */
-  takenBy: string | undefined
-  broker: { secretProblem: string | undefined; problem: string | undefined }
+  /** Nothing may be made: paused, its queue is another's, a connection is not known, or its topology cannot be. */
+  blocked: boolean
+  /** False while the broker cannot be asked. */
+  brokerKnown: boolean
   /** Every child that the pipeline owns by uid, in any order. */
   children: readonly Owned[]
   replicas: Record<Component, number>
+  secrets: SecretVersions
 }
 
 export type Action =
@@ -35,12 +38,12 @@ export type Action =
 export type Plan = {
   /** In the order in which they are to be done. */
   actions: Action[]
-  /** False while nothing may be made: paused, queue taken, or a connection Secret incomplete. */
-  acting: boolean
   /** Children that are as they shall be. */
   skipped: number
-  /** Components that run what another build rolled out, because their spec has not changed. */
-  kept: Component[]
+  /** Components that run what another build rolled out for the same spec; undefined when it was not decided. */
+  kept: Component[] | undefined
+  /** True when every pod runs with the settings of now. */
+  settled: boolean
 }
 
 const liveOf = ({ children }: Observed, kind: ChildKind, { metadata }: KubeObject): KubeObject | undefined =>
@@ -51,7 +54,7 @@ const nameOf = (action: Action): string =>
 
 /** Every child as it shall be; a component that keeps a former build's template keeps its settings, too. */
 const wantedOf = (seen: Observed, release: Release): { wanted: Child[]; kept: Component[] } => {
-  const all = childrenOf(seen.pipeline, seen.replicas, release)
+  const all = childrenOf(seen.pipeline, seen.replicas, release, seen.secrets)
   const settings = new Set(
     seen.children.filter(({ kind }) => kind === 'configMap').map(({ object }) => object.metadata.name),
   )
@@ -60,7 +63,8 @@ const wantedOf = (seen: Observed, release: Release): { wanted: Child[]; kept: Co
   const rolled = all.map((child): Child => {
     if (child.kind !== 'deployment') return child
     const live = liveOf(seen, 'deployment', child.intent)
-    const { intent, kept: keeps } = rolledOut(seen.pipeline, child.intent, live, settings)
+    const mounted = seen.secrets.keys[child.component].secret
+    const { intent, kept: keeps } = rolledOut(seen.pipeline, mounted, child.intent, live, settings)
     if (keeps) kept.push(child.component)
     const used = settingsNamesOf(intent)
     for (const name of settingsNamesOf(child.intent)) if (!used.includes(name)) unused.add(name)
@@ -72,32 +76,30 @@ const wantedOf = (seen: Observed, release: Release): { wanted: Child[]; kept: Co
   return { wanted, kept }
 }
 
-/** What is there and not wanted, once no pod uses it any more. */
-const superfluous = (seen: Observed, wanted: readonly Child[]): Action[] => {
-  const deployments = wanted.filter(({ kind }) => kind === 'deployment')
-  const used = new Set(deployments.flatMap(({ intent }) => settingsNamesOf(intent)))
-  const settled = deployments.every(({ component, intent }) => {
+const isSettled = (seen: Observed, deployments: readonly Child[]): boolean =>
+  deployments.every(({ component, intent }) => {
     const live = liveOf(seen, 'deployment', intent)
     const same = settingsNamesOf(live).join() === settingsNamesOf(intent).join()
     return same && !rolloutOf(live, seen.replicas[component]).progressing
   })
-  return orphansAmong(seen.pipeline, seen.children, wanted, settled)
+
+/** What is there and not wanted, settings once no pod uses them any more. */
+const superfluous = (seen: Observed, wanted: readonly Child[], used: ReadonlySet<string>, settled: boolean): Action[] =>
+  orphansAmong(seen.pipeline, seen.children, wanted, settled)
     .flatMap(({ kind, object }): Action[] => {
       const { uid, deletionTimestamp, name } = object.metadata
       if (uid === undefined || deletionTimestamp !== undefined || (kind === 'configMap' && used.has(name))) return []
       return [{ do: 'remove', kind, object: { ...object, metadata: { ...object.metadata, uid } } }]
     })
     .sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1))
-}
 
 /**
  * What is to be done for a pipeline. Pure: the same observation always gives the same plan, byte for byte, and a plan
  * that has been carried out leaves an empty one. Nothing is removed whose uid is not known, nor while the pipeline is
- * paused, its queue is another's or its broker is not known: what looks superfluous then may be needed again.
+ * blocked or its broker is not known: what looks superfluous then may be needed again.
  */
 export const planOf = (seen: Observed, release: Release): Plan => {
-  if (seen.pipeline.spec.paused || seen.takenBy !== undefined || seen.broker.secretProblem !== undefined)
-    return { actions: [], acting: false, skipped: 0, kept: [] }
+  if (seen.blocked) return { actions: [], skipped: 0, kept: undefined, settled: false }
   const { wanted, kept } = wantedOf(seen, release)
   const applies = wanted.flatMap(({ kind, component, intent }): Action[] => {
     const live = liveOf(seen, kind, intent)
@@ -108,6 +110,9 @@ export const planOf = (seen: Observed, release: Release): Plan => {
     if (!wasApplied(intent, live)) return [{ ...action, cause: 'Changed' }]
     return differenceOf(intent, live) === undefined ? [] : [{ ...action, cause: 'Drifted' }]
   })
-  const removals = seen.broker.problem === undefined ? superfluous(seen, wanted) : []
-  return { actions: [...applies, ...removals], acting: true, skipped: wanted.length - applies.length, kept }
+  const deployments = wanted.filter(({ kind }) => kind === 'deployment')
+  const used = new Set(deployments.flatMap(({ intent }) => settingsNamesOf(intent)))
+  const settled = isSettled(seen, deployments)
+  const removals = seen.brokerKnown ? superfluous(seen, wanted, used, settled) : []
+  return { actions: [...applies, ...removals], skipped: wanted.length - applies.length, kept, settled }
 }

@@ -5,7 +5,7 @@ import type { Pipeline } from './pipeline.ts'
 const PREFIX = 'xrayiot.dev/'
 /** On every child: the hash of what was applied last, so that a field that is no longer wanted is noticed. */
 const APPLIED = `${PREFIX}applied`
-/** On a Deployment: the generation of the spec and the hash of what of it concerns the pods. */
+/** On a Deployment: the generation of the spec, the hash of what of it concerns the pods, and the keys that they mount. */
 const INPUTS = `${PREFIX}inputs`
 /** On a Deployment: the hash of the pod template as the build that rolled it out made it. */
 const TEMPLATE = `${PREFIX}template`
@@ -85,10 +85,12 @@ export const settingsNamesOf = (deployment: KubeObject | undefined): string[] =>
  *
  * The spec counts as the same when its generation is: a newer CRD fills in new defaults without a new generation. It
  * counts as the same, too, when only fields changed that do not concern the pods.
+ * @param keys the Secret that the pods mount: components take another one after the other, without a change of the spec
  * @param settings names of the settings objects that exist
  */
 export const rolledOut = (
   pipeline: Pipeline,
+  keys: string,
   intent: KubeObject,
   live: KubeObject | undefined,
   settings: ReadonlySet<string>,
@@ -96,12 +98,12 @@ export const rolledOut = (
   const inputs = inputsOf(pipeline)
   const spec = intent.spec as { template: PodTemplate }
   const wanted = withoutOurs(spec.template)
-  const told = { [INPUTS]: `${inputs.generation} ${inputs.hash}`, [TEMPLATE]: hashOf(wanted) }
+  const told = { [INPUTS]: `${inputs.generation} ${inputs.hash} ${keys}`, [TEMPLATE]: hashOf(wanted) }
   const fresh = { intent: annotated(intent, told), kept: false }
 
   const known = annotationsOf(live)
-  const [generation, hash] = (known[INPUTS] ?? '').split(' ')
-  if (live === undefined || (generation !== inputs.generation && hash !== inputs.hash)) return fresh
+  const [generation, hash, mounted] = (known[INPUTS] ?? '').split(' ')
+  if (live === undefined || mounted !== keys || (generation !== inputs.generation && hash !== inputs.hash)) return fresh
   if (known[TEMPLATE] === undefined || known[TEMPLATE] === told[TEMPLATE]) return fresh
   const template: PodTemplate =
     known[KEPT] === undefined

@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client'
 import { expect, it } from 'vitest'
 import { createMetrics as ofOperator } from '../../operator/metrics.ts'
+import { createPipelineMetrics } from '../../operator/pipeline-metrics.ts'
 import { createMetrics as ofApi } from '../../services/api/metrics.ts'
 import { createMetrics as ofProducer } from '../../services/producer/metrics.ts'
 import { createMetrics as ofSignals } from '../../services/signals/metrics.ts'
@@ -9,11 +10,13 @@ import { createMetrics as ofSignals } from '../../services/signals/metrics.ts'
 type Described = { name: string; help: string; type: string; labelNames: string[]; upperBounds?: number[] }
 
 const config = { SERVICE_VERSION: 'test', PREFETCH: 1, AMQP_QUEUE: 'q' }
+const operator = ofOperator().registry
+createPipelineMetrics(operator)
 const REGISTRIES = {
   producer: ofProducer(config, () => 0).registry,
   signals: ofSignals(config, () => 0).registry,
   api: ofApi(config).registry,
-  operator: ofOperator().registry,
+  operator,
 }
 
 const ofTheProcess = /^(process|nodejs)_/

@@ -23,7 +23,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if .digest }}{{ $name }}@{{ .digest }}{{ else }}{{ $name }}:{{ .tag }}{{ end }}
 {{- end }}
 
-{{/* What the operator does in a namespace of pipelines. Secrets: it creates the keys and reads a connection by name; it never lists them. */}}
+{{/* What the operator does in a namespace of pipelines. Secrets: it creates the keys and reads a connection by name; it never lists them. Pods: only those of a roll-out that hangs are read, with the end of their logs. */}}
 {{- define "xray-operator.rules" -}}
 - { apiGroups: [xrayiot.dev], resources: [xraypipelines], verbs: [get, list, watch, patch] }
 - { apiGroups: [xrayiot.dev], resources: [xraypipelines/status], verbs: [patch] }
@@ -33,5 +33,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - { apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [get, list, watch, create, patch, delete] }
 - { apiGroups: [networking.k8s.io], resources: [networkpolicies], verbs: [get, list, watch, create, patch, delete] }
 - { apiGroups: [""], resources: [secrets], verbs: [get, create] }
+- { apiGroups: [""], resources: [pods], verbs: [list] }
+- { apiGroups: [""], resources: [pods/log], verbs: [get] }
 - { apiGroups: [events.k8s.io], resources: [events], verbs: [create, patch] }
 {{- end }}

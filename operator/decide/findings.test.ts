@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest'
+import { findingsOf, type Seen } from './findings.ts'
+import type { Rollout } from './rollout.ts'
+
+const rollout = (change: Partial<Rollout> = {}): Rollout => ({
+  desired: 1,
+  ready: 1,
+  image: 'x:1',
+  serving: 1,
+  known: true,
+  progressing: false,
+  problem: undefined,
+  late: false,
+  ...change,
+})
+const all = (change: Partial<Rollout>) => ({
+  producer: rollout(change),
+  signals: rollout(change),
+  api: rollout(change),
+})
+const seen = (change: Partial<Seen> = {}): Seen => ({
+  paused: false,
+  takenBy: undefined,
+  secretProblem: undefined,
+  broker: { reachable: true, message: 'its management API answers' },
+  topologyProblem: undefined,
+  components: all({}),
+  refusal: undefined,
+  kept: { components: [], image: 'x:2' },
+  scaling: undefined,
+  ...change,
+})
+const told = (change: Partial<Seen>, ...types: string[]): string[] =>
+  types.map((type) => {
+    const found = findingsOf(seen(change)).find((finding) => finding.type === type)
+    return `${found?.status} ${found?.reason}`
+  })
+const bad = { ready: 0, serving: 1, progressing: true, problem: { reason: 'ImagePullBackOff', message: 'no image' } }
+
+describe('the conditions of a pipeline', () => {
+  it.each([
+    ['that is whole', {}, ['True AllReady', 'False Settled', 'False NotStalled', 'False AsExpected']],
+    [
+      'that has just been made',
+      { components: all({ ready: 0, serving: 0, known: false, progressing: true }) },
+      ['Unknown ComponentsNotReady', 'True ComponentsNotReady', 'False NotStalled', 'False AsExpected'],
+    ],
+    [
+      'that waits for its pods',
+      { components: all({ ready: 0, progressing: true }) },
+      ['False ComponentsNotReady', 'True ComponentsNotReady', 'False NotStalled', 'False AsExpected'],
+    ],
+    [
+      'whose queue is taken',
+      { takenBy: 'x' },
+      ['False QueueTaken', 'False QueueTaken', 'True QueueTaken', 'False AsExpected'],
+    ],
+    [
+      'whose new image is not there',
+      { components: { ...all({}), api: rollout(bad) } },
+      ['False ImagePullBackOff', 'True ImagePullBackOff', 'False NotStalled', 'True ImagePullBackOff'],
+    ],
+    [
+      'whose roll-out has given up',
+      { components: { ...all({}), api: rollout({ ...bad, late: true }) } },
+      ['False ImagePullBackOff', 'False ImagePullBackOff', 'True ImagePullBackOff', 'True ImagePullBackOff'],
+    ],
+    [
+      'of which a child is not taken',
+      { refusal: { reason: 'ChildInvalid', message: 'x' } },
+      ['False ChildInvalid', 'False ChildInvalid', 'True ChildInvalid', 'False AsExpected'],
+    ],
+    [
+      'of which a child may not be made',
+      { refusal: { reason: 'ChildForbidden', message: 'x' } },
+      ['False ChildForbidden', 'True ChildForbidden', 'False NotStalled', 'False AsExpected'],
+    ],
+  ] as [string, Partial<Seen>, string[]][])('%s', (_, change, expected) =>
+    expect(told(change, 'Ready', 'Reconciling', 'Stalled', 'Degraded')).toEqual(expected),
+  )
+
+  it('say that it serves while a roll-out hangs and the former pods are there', () =>
+    expect(told({ components: all(bad) }, 'Available')).toEqual(['True Serving']))
+  it('name every component that has failed, and the reason of the first', () => {
+    const [ready] = findingsOf(seen({ components: { ...all(bad), producer: rollout() } }))
+    expect(ready?.message).toBe('signals: no image; api: no image')
+  })
+  it('say which components stay with a former release', () => {
+    const found = findingsOf(seen({ kept: { components: ['signals', 'api'], image: 'x:2' } }))
+    expect(found.find(({ type }) => type === 'UpToDate')?.message).toMatch(/^signals, api stay .* the image x:2$/)
+    expect(found[0]).toMatchObject({ type: 'Ready', status: 'True' })
+  })
+  it('come in one order, Ready first', () =>
+    expect(findingsOf(seen()).map(({ type }) => type)).toEqual([
+      'Ready',
+      'Available',
+      'Progressing',
+      'Degraded',
+      'UpToDate',
+      'BrokerReachable',
+      'TopologyReady',
+      'ScalingActive',
+      'Paused',
+      'Reconciling',
+      'Stalled',
+    ]))
+})
