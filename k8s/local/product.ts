@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parse } from 'yaml'
 import { run } from './command.ts'
 import { CHECKOUT } from './paths.ts'
 import { until } from './progress.ts'
@@ -59,9 +60,13 @@ export const dataServicesReady = async (target: Target): Promise<string> => {
   return 'RabbitMQ, MongoDB, Redis and the operator serve'
 }
 
-/** Applies the sample pipeline and waits until it is ready with the image. */
+/**
+ * Applies the sample pipeline and waits until it is ready with the image. It names the image, because an operator that
+ * was upgraded leaves the pods of a pipeline whose spec has not changed as they are.
+ */
 export const sampleReady = async (target: Target, image: string): Promise<string> => {
-  await target.kubectl(['apply', '-f', '-'], readFileSync(SAMPLE, 'utf8'))
+  const sample = parse(readFileSync(SAMPLE, 'utf8')) as { spec: object }
+  await target.kubectl(['apply', '-f', '-'], JSON.stringify({ ...sample, spec: { ...sample.spec, image } }))
   await until('the pipeline leipzig to be ready', 180, async () => {
     const { metadata, status } = JSON.parse(
       await target.kubectl(['get', 'xraypipeline', 'leipzig', '-n', 'xray', '-o', 'json']),
