@@ -30,6 +30,7 @@ export default defineConfig({
           ],
         },
       },
+      system('operator'),
       system('integration'),
       system('charts'),
       system('e2e'),

@@ -46,6 +46,7 @@ const STAGES: Record<string, () => Count> = {
   lint: check('biome', 'check', '--error-on-warnings', '.'),
   unit: tests('unit'),
   cluster: check('node', 'k8s/local/start.ts'),
+  operator: tests('operator'),
   integration: tests('integration'),
   charts: tests('charts'),
   e2e: tests('e2e'),

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { run } from './command.ts'
 import { BRIDGE_ADDRESS, KUBECONFIG, NODE_NAME, PKI, STATE } from './paths.ts'
 
-type Certificate = { name: string; ca: 'ca' | 'front-proxy-ca'; subject: string; hosts?: string }
+export type Certificate = { name: string; ca: 'ca' | 'front-proxy-ca'; subject: string; hosts?: string }
 
 const CERTIFICATES: Certificate[] = [
   {
@@ -29,7 +29,8 @@ const CERTIFICATES: Certificate[] = [
 const file = (name: string): string => join(PKI, name)
 const DAYS = '3650'
 
-const makeAuthority = (name: string): Promise<string> =>
+/** Makes `NAME.key` and `NAME.crt` of a new authority in a folder. */
+export const makeAuthority = (folder: string, name: string): Promise<string> =>
   run('openssl', [
     'req',
     '-x509',
@@ -43,12 +44,14 @@ const makeAuthority = (name: string): Promise<string> =>
     '-subj',
     `/CN=xray-local-${name}`,
     '-keyout',
-    file(`${name}.key`),
+    join(folder, `${name}.key`),
     '-out',
-    file(`${name}.crt`),
+    join(folder, `${name}.crt`),
   ])
 
-const makeCertificate = async ({ name, ca, subject, hosts }: Certificate): Promise<void> => {
+/** Makes `NAME.key` and `NAME.crt`, signed by an authority of the same folder. */
+export const makeCertificate = async (folder: string, { name, ca, subject, hosts }: Certificate): Promise<void> => {
+  const file = (name: string): string => join(folder, name)
   const request = await run('openssl', [
     'req',
     '-new',
@@ -88,6 +91,12 @@ const makeCertificate = async ({ name, ca, subject, hosts }: Certificate): Promi
   )
 }
 
+/** Makes the pair with which an API server signs the tokens of service accounts: `sa.key` and `sa.pub`. */
+export const makeTokenKeys = async (folder: string): Promise<void> => {
+  await run('openssl', ['genrsa', '-out', join(folder, 'sa.key'), '2048'])
+  await run('openssl', ['rsa', '-in', join(folder, 'sa.key'), '-pubout', '-out', join(folder, 'sa.pub')])
+}
+
 const kubeconfig = (user: string): string =>
   JSON.stringify({
     apiVersion: 'v1',
@@ -109,11 +118,10 @@ export const ensurePki = async (): Promise<string> => {
   if (existsSync(last)) return 'already there'
   rmSync(PKI, { recursive: true, force: true })
   mkdirSync(PKI, { recursive: true, mode: 0o700 })
-  await makeAuthority('ca')
-  await makeAuthority('front-proxy-ca')
-  for (const certificate of CERTIFICATES) await makeCertificate(certificate)
-  await run('openssl', ['genrsa', '-out', file('sa.key'), '2048'])
-  await run('openssl', ['rsa', '-in', file('sa.key'), '-pubout', '-out', file('sa.pub')])
+  await makeAuthority(PKI, 'ca')
+  await makeAuthority(PKI, 'front-proxy-ca')
+  for (const certificate of CERTIFICATES) await makeCertificate(PKI, certificate)
+  await makeTokenKeys(PKI)
   for (const user of ['kube-controller-manager', 'kube-scheduler', 'kube-proxy', 'node'])
     writeFileSync(kubeconfigOf(user), kubeconfig(user))
   writeFileSync(KUBECONFIG, kubeconfig('admin'))

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Agent } from 'undici'
+import type { KubeObject } from '#kit/client.ts'
+
+/**
+ * The API server as its administrator sees it, by plain requests: what the operator's own client does wrong must not
+ * be done wrong here, too.
+ */
+export type Api = {
+  /** @throws Error with the server's answer when that is no success */
+  call: <T = KubeObject>(method: string, path: string, body?: object, contentType?: string) => Promise<T>
+  /** The same, but any answer is returned. */
+  ask: (
+    method: string,
+    path: string,
+    body?: object,
+    contentType?: string,
+  ) => Promise<{ status: number; body: KubeObject & { message?: string } }>
+  /** The objects of a collection. */
+  list: (path: string) => Promise<KubeObject[]>
+  close: () => Promise<void>
+}
+
+export const MERGE = 'application/merge-patch+json'
+
+/** @param folder with `ca.crt` and the administrator's `admin.crt` and `admin.key` */
+export const openApi = (server: string, folder: string): Api => {
+  const file = (name: string) => readFileSync(join(folder, name))
+  const agent = new Agent({
+    connect: { ca: file('ca.crt'), cert: file('admin.crt'), key: file('admin.key') },
+    connections: 16,
+  })
+  const ask: Api['ask'] = async (method, path, body, contentType = 'application/json') => {
+    const answer = await agent.request({
+      origin: server,
+      path,
+      method: method as 'GET',
+      headers: {
+        accept: 'application/json',
+        'user-agent': 'xray-test',
+        ...(body !== undefined && { 'content-type': contentType }),
+      },
+      body: body === undefined ? null : JSON.stringify(body),
+    })
+    const text = await answer.body.text()
+    const isJson = String(answer.headers['content-type']).includes('json')
+    return { status: answer.statusCode, body: isJson ? JSON.parse(text) : { message: text } }
+  }
+  const call: Api['call'] = async <T>(method: string, path: string, body?: object, contentType?: string) => {
+    const answer = await ask(method, path, body, contentType)
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.body.message}`)
+    return answer.body as T
+  }
+  return {
+    call,
+    ask,
+    list: async (path) => {
+      const { items, kind } = await call<{ items: KubeObject[]; kind: string }>('GET', path)
+      return items.map((item) => ({ ...item, kind: kind.replace(/List$/, '') }))
+    },
+    close: () => agent.destroy(),
+  }
+}
