@@ -1,86 +1,104 @@
 import { createApplier } from '#kit/apply.ts'
 import { createClient, loadKubeConfig } from '#kit/client.ts'
+import { createController } from '#kit/controller.ts'
 import { createRecorder } from '#kit/events.ts'
+import { createExpectations, expecting } from '#kit/expectations.ts'
+import { fenced } from '#kit/fence.ts'
 import { holdLease } from '#kit/lease.ts'
-import { keyOf } from '#kit/resource.ts'
-import { createWorkQueue } from '#kit/work-queue.ts'
+import { pathOfKey } from '#kit/resource.ts'
 import type { Logger } from '#runtime/log.ts'
 import { closeServer, serveProbes } from '#runtime/probe.ts'
 import type { Ending } from '#runtime/shut-down.ts'
-import { followCluster } from './cluster/caches.ts'
+import { followCluster, PIPELINES } from './cluster/caches.ts'
 import { askOpenLetters } from './cluster/dead-letters.ts'
 import { createDepths } from './cluster/depths.ts'
 import { createPods } from './cluster/pods.ts'
 import { createSecrets } from './cluster/secrets.ts'
 import type { Config } from './config.ts'
-import { createMetrics } from './metrics.ts'
+import { createMetrics, WORKERS } from './metrics.ts'
 import { createMemories } from './observe.ts'
 import { createPipelineMetrics } from './pipeline-metrics.ts'
 import { type Context, reconcile } from './reconcile.ts'
 
-const WORKERS = 8
 const MANAGER = 'xray-operator'
 
-export type World = { now: () => number; exit: (code: number) => never }
+export type World = { now: () => number; elapsedMs: () => number; exit: (code: number) => never }
 
 /**
  * Starts the operator: caches first, warm in every replica; then the lease. Only the leader reconciles, and one that
  * loses the lease ends its process, because whatever it still had in mind is another's now.
  */
 export const startOperator =
-  ({ now, exit }: World) =>
+  ({ now, elapsedMs, exit }: World) =>
   async (config: Config, log: Logger): Promise<Ending[]> => {
-    const metrics = createMetrics()
-    const failed = (error: Error) => log.warn({ err: error }, 'the API server cannot be followed')
-    const client = createClient(loadKubeConfig(), metrics.requested)
+    const metrics = createMetrics(config)
+    const { kit } = metrics
+    const unreachable = (error: Error) => log.warn({ err: error }, 'the API server cannot be followed')
+    const end = (error: Error) => {
+      log.fatal({ err: error }, 'cannot lead')
+      exit(1)
+    }
     const namespaces = config.WATCH_NAMESPACES.split(',').filter((namespace) => namespace !== '')
 
-    const caches = followCluster(client, namespaces, (key) => lease.isLeader() && queue.add(key), failed)
+    const client = createClient(loadKubeConfig(), { userAgent: MANAGER, metrics: kit.client })
+    const expectations = createExpectations(elapsedMs)
+    const writer = expecting(
+      fenced(client, () => lease.isLeader()),
+      expectations,
+    )
+    const caches = followCluster(client, namespaces, (key) => controller.enqueue(key), unreachable)
     const context: Context = {
-      client,
+      client: writer,
       caches,
-      applier: createApplier(client, MANAGER),
-      secrets: createSecrets(client),
+      applier: createApplier(writer, MANAGER),
+      secrets: createSecrets(writer),
       depths: createDepths(),
       askOpenLetters: (pipeline) => askOpenLetters(pipeline, config.CLUSTER_DOMAIN),
       memories: createMemories(),
-      pods: createPods(client),
-      record: createRecorder(client, 'xrayiot.dev/operator', config.POD_NAME, failed),
+      pods: createPods(writer),
+      record: createRecorder(client, 'xrayiot.dev/operator', config.POD_NAME, unreachable),
       release: { image: config.PIPELINE_IMAGE, imagePullPolicy: config.PIPELINE_IMAGE_PULL_POLICY },
       measured: metrics.measured,
       pipelineMetrics: createPipelineMetrics(metrics.registry),
       now,
     }
-    const work = async (key: string) => {
-      const startedAt = now()
-      // After a failover the caches may still be filling; deciding on half of them would delete the other half.
-      if (!caches.synced()) return { afterMs: 250 }
-      const done = await reconcile(context, key)
-      metrics.reconciled('success', (now() - startedAt) / 1000)
-      return done
-    }
-    const queue = createWorkQueue(WORKERS, work, (key, error) => {
-      metrics.reconciled('error', 0)
-      log.warn({ err: error, pipeline: key }, 'a reconcile failed and is tried again')
+    const controller = createController({
+      workers: WORKERS,
+      reconcile: (key) => reconcile(context, key),
+      synced: caches.synced,
+      stale: (key) => {
+        const cached = caches.pipeline(key)
+        return cached !== undefined && !expectations.caughtUp(pathOfKey(PIPELINES, key), cached)
+      },
+      failed: (key, error) => log.warn({ err: error, pipeline: key }, 'a reconcile failed and is tried again'),
+      metrics: kit.reconcile,
+      queueMetrics: kit.queue,
     })
+    kit.watchQueue(controller.state)
     const lease = holdLease(
       client,
       { namespace: config.POD_NAMESPACE, name: config.LEASE_NAME, identity: config.POD_NAME },
       () => {
         log.info('leading')
-        metrics.leading(true)
-        for (const pipeline of caches.pipelines()) queue.add(keyOf(pipeline))
+        kit.leading(true)
+        controller.start().catch(end)
       },
       (error) => {
-        log.fatal({ err: error }, 'the lease is lost')
-        exit(1)
+        controller.abandon(error)
+        end(error)
       },
     )
     const probes = await serveProbes(config.METRICS_PORT, metrics.registry, {
       caches: () => (caches.synced() ? undefined : 'not filled yet'),
     })
     return [
-      ['finish reconciling', queue.close],
+      [
+        'finish reconciling',
+        async () => {
+          const left = await controller.stop()
+          if (left.length > 0) log.warn({ pipelines: left }, 'some reconciles were not finished')
+        },
+      ],
       ['release the lease', lease.release],
       [
         'leave the API server',

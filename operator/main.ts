@@ -2,6 +2,6 @@ import { runProcess } from '#runtime/process.ts'
 import { readConfig } from './config.ts'
 import { startOperator } from './controller.ts'
 
-const world = { now: Date.now, exit: (code: number) => process.exit(code) }
+const world = { now: Date.now, elapsedMs: () => performance.now(), exit: (code: number) => process.exit(code) }
 
 await runProcess('operator', process.env, readConfig, startOperator(world))

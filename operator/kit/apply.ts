@@ -12,6 +12,8 @@ export type Applier = {
   remove: (resource: Resource, object: KubeObject) => Promise<void>
 }
 
+export type ApplierMetrics = { applied: (result: 'sent' | 'skipped') => void }
+
 /**
  * Applies with one field manager. The call is skipped when the same intent was applied before and the live object has
  * not changed since (Cluster API's rule): a steady state costs no request.

@@ -1,231 +1,174 @@
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { KubeConfig } from '@kubernetes/client-node'
-import { Agent, type Dispatcher } from 'undici'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { KubeConfig } from '@kubernetes/client-node'
+import type { Dispatcher } from 'undici'
+import { type Access, createCredentials } from './credentials.ts'
+import { currentDeadline } from './deadline.ts'
+import { ApiError, errorOfAnswer } from './errors.ts'
+import { readRetryAfter, retryDelayMs } from './retry.ts'
+import { createSlots } from './slots.ts'
+import { type WatchLine, watchLines } from './watch.ts'
 
-/** An object of the API, as JSON; what is not named here is passed through untouched. */
-export type KubeObject = {
-  apiVersion: string
-  kind: string
-  metadata: ObjectMeta
-  [field: string]: unknown
-}
+export { loadKubeConfig } from './credentials.ts'
+export { ApiError, isConflict, isExpired, isNotFound } from './errors.ts'
+export type { KubeObject, ObjectMeta, OwnerReference } from './object.ts'
+export type { WatchLine } from './watch.ts'
 
-export type ObjectMeta = {
-  name: string
-  namespace?: string
-  uid?: string
-  resourceVersion?: string
-  generation?: number
-  creationTimestamp?: string
-  deletionTimestamp?: string
-  labels?: Record<string, string>
-  annotations?: Record<string, string>
-  finalizers?: string[]
-  ownerReferences?: OwnerReference[]
-}
-
-export type OwnerReference = {
-  apiVersion: string
-  kind: string
-  name: string
-  uid: string
-  controller?: boolean
-  blockOwnerDeletion?: boolean
-}
-
-/** An answer other than 2xx: the API's own reason and message. */
-export class ApiError extends Error {
-  override name = 'ApiError'
-  readonly status: number
-  readonly reason: string
-  constructor(status: number, reason: string, message: string) {
-    super(message)
-    this.status = status
-    this.reason = reason
-  }
-}
-
-export const isNotFound = (error: unknown): boolean => error instanceof ApiError && error.status === 404
-export const isConflict = (error: unknown): boolean => error instanceof ApiError && error.status === 409
-/** The version that was asked for is no longer kept: list again. */
-export const isExpired = (error: unknown): boolean =>
-  error instanceof ApiError && (error.status === 410 || error.reason === 'Expired')
+export type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 
 export type Request = {
-  method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+  method: Method
   path: string
   query?: Record<string, string>
   body?: unknown
   contentType?: string
   /** What is asked for, when it is not the object itself. */
   accept?: string
+  /** How long the server may take for one try; 30 s unless told. */
+  limitMs?: number
+  /** Asked right before each try is sent; what it throws refuses the request. */
+  allow?: () => void
+}
+
+export type WatchRequest = {
+  path: string
+  query?: Record<string, string>
+  accept?: string
+  /** A watch that tells nothing for so long is taken for dead. */
+  idleMs: number
+  signal: AbortSignal
 }
 
 export type Client = {
-  /** One request; `Retry-After` of 429 and 5xx is obeyed a few times. @throws ApiError, or the transport's error */
+  /**
+   * One request, raw JSON both ways, so that no field is lost. Sent again when the server says when, and a read also
+   * after a lost connection; given up when the deadline of the work around it passes.
+   * @returns undefined when the answer has no body
+   * @throws ApiError, or the transport's error
+   */
   request: <T>(request: Request) => Promise<T>
   /** The same for an answer that is no JSON, such as a pod's log. */
   text: (request: Request) => Promise<string>
-  /** The lines of a watch, each one JSON value, until the server ends it or the signal aborts. */
-  watch: (path: string, query: Record<string, string>, idleMs: number, signal: AbortSignal) => AsyncGenerator<WatchLine>
+  /** The lines of a watch, until the server ends it. @throws ApiError, or the transport's error */
+  watch: (request: WatchRequest) => AsyncGenerator<WatchLine>
+  /** Ends every connection and fails what is under way. */
   close: () => Promise<void>
 }
 
-export type WatchLine = { type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'; object: KubeObject }
-
-const MOST_RETRIES = 5
-const REQUEST_LIMIT_MS = 30_000
-
-const urlOf = (server: string, path: string, query: Record<string, string> = {}): string => {
-  const url = new URL(path, server)
-  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
-  return url.href
+export type ClientMetrics = {
+  /** @param code the status, or `<error>` when there was no answer */
+  answered: (method: string, code: string, seconds: number) => void
+  retried: (method: string, code: string) => void
 }
 
-type Credentials = { server: string; dispatcher: Dispatcher; authorization: () => string | undefined }
-
+const LIMIT_MS = 30_000
 /**
- * One pooled dispatcher for each content of the credentials: client-node would open a connection for every request.
- * Certificates and tokens that were rotated on disk are taken up within a minute.
+ * client-go throttles itself to some requests a second, which newer controllers switch off: the server knows better
+ * how much it bears, and says so with 429. This only bounds what can be lost or doubled at one time.
  */
-const credentialsFrom = (kubeConfig: KubeConfig): (() => Credentials) => {
-  let made: { hash: string; at: number; credentials: Credentials } | undefined
-  return () => {
-    if (made !== undefined && performance.now() - made.at < 60_000) return made.credentials
-    const [cluster, user] = [kubeConfig.getCurrentCluster(), kubeConfig.getCurrentUser()]
-    if (cluster === null) throw new Error('the kubeconfig names no cluster')
-    const read = (data?: string, file?: string) =>
-      data ? Buffer.from(data, 'base64') : file ? readFileSync(file) : undefined
-    const tls = {
-      ca: read(cluster.caData, cluster.caFile),
-      cert: read(user?.certData, user?.certFile),
-      key: read(user?.keyData, user?.keyFile),
-    }
-    const tokenFile = (user?.authProvider as { config?: { tokenFile?: string } } | undefined)?.config?.tokenFile
-    const token = tokenFile === undefined ? user?.token : readFileSync(tokenFile, 'utf8').trim()
-    const hash = createHash('sha256')
-      .update(JSON.stringify([cluster.server, tls, token]))
-      .digest('hex')
-    if (made?.hash !== hash) {
-      const connect = Object.fromEntries(
-        Object.entries({ ...tls, rejectUnauthorized: !cluster.skipTLSVerify }).filter(
-          ([, value]) => value !== undefined,
-        ),
-      )
-      const dispatcher = new Agent({ connect, allowH2: true, connections: 8, pipelining: 64, bodyTimeout: 0 })
-      void made?.credentials.dispatcher.close()
-      made = {
-        hash,
-        at: 0,
-        credentials: {
-          server: cluster.server,
-          dispatcher,
-          authorization: () => (token === undefined ? undefined : `Bearer ${token}`),
-        },
-      }
-    }
-    made.at = performance.now()
-    return made.credentials
-  }
-}
+const MOST_IN_FLIGHT = 64
+/** Accepts `metadata` only, of one object or of each in a list, so that the content of a Secret never comes here. */
+export const METADATA_ONLY = ['PartialObjectMetadata', 'PartialObjectMetadataList']
+  .map((kind) => `application/json;as=${kind};g=meta.k8s.io;v=v1`)
+  .join(',')
 
-const errorFrom = (status: number, text: string): ApiError => {
-  try {
-    const { reason = '', message = text } = JSON.parse(text) as { reason?: string; message?: string }
-    return new ApiError(status, reason, message)
-  } catch {
-    return new ApiError(status, '', text.slice(0, 500))
-  }
+/** `?a=b`, or nothing. */
+const search = (query: Record<string, string> = {}): string => {
+  const text = new URLSearchParams(query).toString()
+  return text === '' ? '' : `?${text}`
 }
 
 /** The client of the API server that a kubeconfig names; in a pod, that of its service account. */
-export const createClient = (loadFrom: KubeConfig, seen: (method: string, status: number) => void): Client => {
-  const credentials = credentialsFrom(loadFrom)
-  const headersOf = (authorization: string | undefined, more: Record<string, string> = {}) => ({
-    accept: 'application/json',
-    'user-agent': 'xray-operator',
-    ...(authorization !== undefined && { authorization }),
-    ...more,
-  })
-  const once = async ({
-    method,
-    path,
-    query,
-    body,
-    contentType = 'application/json',
-    accept = 'application/json',
-  }: Request): Promise<{ status: number; text: string; retryAfter: string | undefined }> => {
-    const { server, dispatcher, authorization } = credentials()
-    const answer = await dispatcher.request({
-      origin: new URL(server).origin,
-      path: new URL(urlOf(server, path, query)).href.slice(new URL(server).origin.length),
-      method,
-      headers: headersOf(authorization(), { accept, ...(body !== undefined && { 'content-type': contentType }) }),
-      body: body === undefined ? null : JSON.stringify(body),
-      headersTimeout: REQUEST_LIMIT_MS,
-      signal: AbortSignal.timeout(REQUEST_LIMIT_MS),
-    })
-    seen(method, answer.statusCode)
-    const retryAfter = answer.headers['retry-after']
-    return {
-      status: answer.statusCode,
-      text: await answer.body.text(),
-      retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
-    }
-  }
-  const text = async (request: Request): Promise<string> => {
-    for (let attempt = 0; ; attempt++) {
-      const { status, text, retryAfter } = await once(request)
-      if (status >= 200 && status < 300) return text
-      const waitSeconds = Number(retryAfter)
-      if (!(status === 429 || status >= 500) || !(waitSeconds >= 0) || attempt >= MOST_RETRIES)
-        throw errorFrom(status, text)
-      await new Promise((resolve) => setTimeout(resolve, Math.min(waitSeconds, 10) * 1000))
-    }
-  }
-  return {
-    request: async <T>(request: Request): Promise<T> => JSON.parse(await text(request)) as T,
-    text,
-    watch: async function* (path, query, idleMs, signal) {
-      const { server, dispatcher, authorization } = credentials()
-      const idle = new AbortController()
-      const rearm = () => {
-        clearTimeout(timer)
-        timer = setTimeout(() => idle.abort(new Error(`the watch was silent for ${idleMs} ms`)), idleMs)
-      }
-      let timer: NodeJS.Timeout | undefined
-      rearm()
-      try {
-        const url = new URL(urlOf(server, path, { ...query, watch: 'true' }))
-        const answer = await dispatcher.request({
-          origin: url.origin,
-          path: url.href.slice(url.origin.length),
-          method: 'GET',
-          headers: headersOf(authorization()),
-          bodyTimeout: 0,
-          signal: AbortSignal.any([signal, idle.signal]),
-        })
-        seen('WATCH', answer.statusCode)
-        if (answer.statusCode !== 200) throw errorFrom(answer.statusCode, await answer.body.text())
-        let rest = ''
-        for await (const chunk of answer.body.setEncoding('utf8')) {
-          rearm()
-          const lines = `${rest}${chunk}`.split('\n')
-          rest = lines.pop() ?? ''
-          for (const line of lines) yield JSON.parse(line) as WatchLine
-        }
-      } finally {
-        clearTimeout(timer)
-      }
-    },
-    close: async () => credentials().dispatcher.destroy(),
-  }
-}
+export const createClient = (
+  kubeConfig: KubeConfig,
+  { userAgent, metrics }: { userAgent: string; metrics: ClientMetrics },
+): Client => {
+  const credentials = createCredentials(kubeConfig, () => performance.now())
+  const slots = createSlots(MOST_IN_FLIGHT)
+  const closing = new AbortController()
 
-/** Loads `KUBECONFIG`, the usual file or, in a pod, the service account. */
-export const loadKubeConfig = (): KubeConfig => {
-  const kubeConfig = new KubeConfig()
-  kubeConfig.loadFromDefault()
-  return kubeConfig
+  const optionsOf = (access: Access, path: string, query?: Record<string, string>, accept = 'application/json') => ({
+    origin: access.origin,
+    path: `${access.base}${path}${search(query)}`,
+    headers: { ...access.headers, accept, 'user-agent': userAgent },
+  })
+
+  /** One try. Time-outs are undici's own: after one it asks the connection for a sign of life, and leaves a dead one. */
+  const send = async (request: Request, signal: AbortSignal): Promise<string> => {
+    const { method, path, query, body, contentType = 'application/json', limitMs = LIMIT_MS } = request
+    const release = await slots.take(signal)
+    const startedAt = performance.now()
+    let code = '<error>'
+    const answer = async (access: Access): Promise<Dispatcher.ResponseData> => {
+      request.allow?.()
+      const options = optionsOf(access, path, query, request.accept)
+      return access.dispatcher.request({
+        ...options,
+        method,
+        headers: { ...options.headers, ...(body !== undefined && { 'content-type': contentType }) },
+        body: body === undefined ? null : JSON.stringify(body),
+        headersTimeout: limitMs,
+        bodyTimeout: limitMs,
+        signal,
+      })
+    }
+    try {
+      let data = await answer(await credentials.current())
+      if (data.statusCode === 401) {
+        await data.body.dump()
+        data = await answer(await credentials.refresh())
+      }
+      code = String(data.statusCode)
+      const text = await data.body.text()
+      if (data.statusCode >= 200 && data.statusCode < 300) return text
+      const retryAfter = data.headers['retry-after']
+      const retryAfterMs = readRetryAfter(Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, Date.now())
+      throw errorOfAnswer(data.statusCode, text, retryAfterMs)
+    } finally {
+      release()
+      metrics.answered(method, code, (performance.now() - startedAt) / 1000)
+    }
+  }
+
+  const text = async (request: Request): Promise<string> => {
+    const deadline = currentDeadline()
+    const signal = deadline === undefined ? closing.signal : AbortSignal.any([closing.signal, deadline])
+    let waitedMs = 0
+    for (let retries = 0; ; retries++) {
+      try {
+        return await send(request, signal)
+      } catch (error) {
+        const delayMs = signal.aborted ? undefined : retryDelayMs(request.method, error, retries, waitedMs)
+        if (delayMs === undefined) throw error
+        metrics.retried(request.method, error instanceof ApiError ? String(error.status) : '<error>')
+        await delay(delayMs, undefined, { signal })
+        waitedMs += delayMs
+      }
+    }
+  }
+
+  return {
+    request: async <T>(request: Request): Promise<T> => {
+      const answer = await text(request)
+      return (answer === '' ? undefined : JSON.parse(answer)) as T
+    },
+    text,
+    watch: async function* ({ path, query, accept, idleMs, signal }) {
+      const access = await credentials.current()
+      const startedAt = performance.now()
+      yield* watchLines(
+        access.dispatcher,
+        optionsOf(access, path, { ...query, watch: 'true' }, accept),
+        idleMs,
+        AbortSignal.any([signal, closing.signal]),
+        (code) => {
+          metrics.answered('WATCH', code, (performance.now() - startedAt) / 1000)
+          if (code === '401') void credentials.refresh()
+        },
+      )
+    },
+    close: async () => {
+      closing.abort(new Error('the client of the API server is closed'))
+      await credentials.close()
+    },
+  }
 }

@@ -1,16 +1,35 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Client, isConflict, isNotFound, type KubeObject } from './client.ts'
+import type { Client } from './client.ts'
+import { withDeadline } from './deadline.ts'
+import { isConflict, isNotFound } from './errors.ts'
+import type { KubeObject } from './object.ts'
 import { collectionPath, objectPath, type Resource } from './resource.ts'
 
-const LEASES: Resource = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', kind: 'Lease' }
-/** client-go's figures. */
-const DURATION_SECONDS = 15
-const RENEW_LIMIT_MS = 10_000
-const RETRY_MS = 2_000
+export type Lease = {
+  /** False as soon as the last renewal is too old, whether or not anybody has noticed: ask right before a write. */
+  isLeader: () => boolean
+  /** Gives the lease to whoever wants it. Only when everything is finished that a leader alone may do. */
+  release: () => Promise<void>
+}
 
-export type Lease = { isLeader: () => boolean; release: () => Promise<void> }
+export type LeasePlace = {
+  namespace: string
+  name: string
+  /** Who this is, such as the pod's name; what makes it unique is added. */
+  identity: string
+}
 
-type Spec = {
+export type LeaseTimes = {
+  /** How long others wait for a leader that is silent. */
+  durationSeconds: number
+  /** How long a leader that cannot renew goes on; shorter than the duration by more than a write takes. */
+  renewDeadlineMs: number
+  retryMs: number
+}
+
+/** `LeaseSpec`; times have microseconds. */
+export type LeaseSpec = {
   holderIdentity?: string
   leaseDurationSeconds?: number
   acquireTime?: string
@@ -18,84 +37,138 @@ type Spec = {
   leaseTransitions?: number
 }
 
+const LEASES: Resource = { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', kind: 'Lease' }
+/** client-go's figures. */
+export const LEASE_TIMES: LeaseTimes = { durationSeconds: 15, renewDeadlineMs: 10_000, retryMs: 2_000 }
+/** client-go's: those who wait try at different times. */
+const JITTER = 1.2
+/** Renewals show that the connection lives; a dead one must be left in time for another try before the deadline. */
+const REQUEST_LIMIT_MS = 3_000
+
 /**
- * Leads while it holds a Lease. Another holder's lease counts as expired when its record has not changed for its
- * duration by our own monotonic clock; clocks of other machines are never compared. A leader that cannot renew for
- * 10 s is `lost`: its process must end, because another may lead soon.
+ * True when a lease may be taken: nobody's, our own, or of one who has not renewed it for its duration. That is judged
+ * by how long ago WE saw it change, never by its times: those are of another machine's clock.
+ */
+export const isFree = (spec: LeaseSpec, identity: string, unchangedMs: number): boolean =>
+  !spec.holderIdentity ||
+  spec.holderIdentity === identity ||
+  unchangedMs >= (spec.leaseDurationSeconds ?? LEASE_TIMES.durationSeconds) * 1000
+
+/** The lease as held by `identity` from now on. */
+export const heldBy = (identity: string, before: LeaseSpec, durationSeconds: number, now: Date): LeaseSpec => {
+  const mine = before.holderIdentity === identity
+  const stamp = now.toISOString().replace('Z', '000Z')
+  return {
+    holderIdentity: identity,
+    leaseDurationSeconds: durationSeconds,
+    acquireTime: mine ? (before.acquireTime ?? stamp) : stamp,
+    renewTime: stamp,
+    leaseTransitions: (before.leaseTransitions ?? 0) + (mine ? 0 : 1),
+  }
+}
+
+/**
+ * Leads while it holds a Lease, by client-go's rules. One that cannot renew in time, or sees another's name, has
+ * `lost`: its process must end, because another may lead now, and whatever it has in mind is the other's.
  */
 export const holdLease = (
   client: Client,
-  place: { namespace: string; name: string; identity: string },
+  place: LeasePlace,
   gained: () => void,
   lost: (error: Error) => void,
+  times: LeaseTimes = LEASE_TIMES,
 ): Lease => {
+  const identity = `${place.identity}_${randomUUID()}`
   const path = objectPath(LEASES, place.namespace, place.name)
   const stopping = new AbortController()
+  const limitMs = Math.min(REQUEST_LIMIT_MS, times.renewDeadlineMs / 3)
   let leading = false
-  let observed = { version: '', at: performance.now() }
-  let renewedAt = 0
+  let renewedAtMs = 0
+  let known: { lease: KubeObject | undefined; text: string; atMs: number } | undefined
+  let deadline: NodeJS.Timeout | undefined
 
-  const write = (live: KubeObject | undefined, spec: Spec) => {
-    const metadata = {
-      name: place.name,
-      namespace: place.namespace,
-      ...(live !== undefined && { resourceVersion: live.metadata.resourceVersion }),
-    }
-    const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }
-    return live === undefined
-      ? client.request<KubeObject>({ method: 'POST', path: collectionPath(LEASES, place.namespace), body })
-      : client.request<KubeObject>({ method: 'PUT', path, body })
+  const lose = (error: Error): void => {
+    if (!leading) return
+    leading = false
+    stopping.abort()
+    clearTimeout(deadline)
+    lost(error)
   }
 
-  const attempt = async (): Promise<void> => {
-    const live = await client.request<KubeObject>({ method: 'GET', path }).catch((error) => {
+  const observe = (lease: KubeObject | undefined): LeaseSpec => {
+    const text = JSON.stringify(lease?.spec ?? {})
+    known = { lease, text, atMs: known?.text === text ? known.atMs : performance.now() }
+    return JSON.parse(text) as LeaseSpec
+  }
+
+  const read = (): Promise<KubeObject | undefined> =>
+    client.request<KubeObject>({ method: 'GET', path, limitMs }).catch((error) => {
       if (isNotFound(error)) return undefined
       throw error
     })
-    const spec = (live?.spec ?? {}) as Spec
-    if (live !== undefined && live.metadata.resourceVersion !== observed.version)
-      observed = { version: live.metadata.resourceVersion ?? '', at: performance.now() }
-    const mine = spec.holderIdentity === place.identity
-    const held =
-      !mine &&
-      !!spec.holderIdentity &&
-      performance.now() - observed.at < (spec.leaseDurationSeconds ?? DURATION_SECONDS) * 1000
-    if (held) return
-    const now = new Date().toISOString().replace('Z', '000Z')
-    await write(live, {
-      holderIdentity: place.identity,
-      leaseDurationSeconds: DURATION_SECONDS,
-      acquireTime: mine ? (spec.acquireTime ?? now) : now,
-      renewTime: now,
-      leaseTransitions: (spec.leaseTransitions ?? 0) + (mine ? 0 : 1),
-    })
-    renewedAt = performance.now()
-    if (!leading) gained()
+
+  const write = (lease: KubeObject | undefined, spec: LeaseSpec): Promise<KubeObject> => {
+    const { name, namespace } = place
+    const metadata = { ...lease?.metadata, name, namespace }
+    const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }
+    return lease === undefined
+      ? client.request({ method: 'POST', path: collectionPath(LEASES, namespace), body, limitMs })
+      : client.request({ method: 'PUT', path, body, limitMs })
+  }
+
+  const renew = async (lease: KubeObject | undefined, spec: LeaseSpec): Promise<void> => {
+    // From before the write: the others count from when they see it, which is later.
+    const sentAtMs = performance.now()
+    observe(await write(lease, heldBy(identity, spec, times.durationSeconds, new Date())))
+    if (stopping.signal.aborted) return
+    renewedAtMs = sentAtMs
+    clearTimeout(deadline)
+    deadline = setTimeout(
+      () => lose(new Error(`the lease could not be renewed for ${times.renewDeadlineMs / 1000} s`)),
+      Math.max(0, times.renewDeadlineMs - (performance.now() - sentAtMs)),
+    )
+    if (leading) return
     leading = true
+    gained()
+  }
+
+  const attempt = async (): Promise<void> => {
+    // A leader knows what it wrote last; only when that has changed must it look.
+    if (leading && known !== undefined)
+      try {
+        return await renew(known.lease, JSON.parse(known.text) as LeaseSpec)
+      } catch (error) {
+        if (!isConflict(error) && !isNotFound(error)) throw error
+      }
+    const lease = await read()
+    const spec = observe(lease)
+    if (isFree(spec, identity, performance.now() - (known?.atMs ?? 0))) await renew(lease, spec)
+    else lose(new Error(`the lease is held by ${spec.holderIdentity}`))
   }
 
   const running = (async () => {
     while (!stopping.signal.aborted) {
-      await attempt().catch((error: Error) => {
-        if (leading && (isConflict(error) || performance.now() - renewedAt > RENEW_LIMIT_MS)) {
-          leading = false
-          lost(error)
-        }
-      })
-      await delay(RETRY_MS, undefined, { signal: stopping.signal }).catch(() => undefined)
+      const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(times.renewDeadlineMs / 2)])
+      // What goes wrong is tried again; when it goes wrong for too long, the deadline tells.
+      await withDeadline(signal, attempt).catch(() => undefined)
+      const waitMs = leading ? times.retryMs : times.retryMs * (1 + Math.random() * JITTER)
+      await delay(waitMs, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   })()
 
   return {
-    isLeader: () => leading,
+    isLeader: () => leading && performance.now() - renewedAtMs < times.renewDeadlineMs,
     release: async () => {
       stopping.abort()
       await running
+      clearTimeout(deadline)
       if (!leading) return
       leading = false
-      const live = await client.request<KubeObject>({ method: 'GET', path })
-      if ((live.spec as Spec).holderIdentity === place.identity)
-        await write(live, { ...(live.spec as Spec), holderIdentity: '', leaseDurationSeconds: 1 })
+      const lease = await read()
+      const spec = (lease?.spec ?? {}) as LeaseSpec
+      if (spec.holderIdentity !== identity) return
+      const now = new Date()
+      await write(lease, { ...heldBy(identity, spec, 1, now), holderIdentity: '' })
     },
   }
 }

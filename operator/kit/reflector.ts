@@ -90,7 +90,7 @@ export const reflect = (
   const follow = async (from: string, progress: (version: string) => void): Promise<void> => {
     const timeoutSeconds = String(300 + Math.floor(Math.random() * 300))
     const query = { ...selector, resourceVersion: from, allowWatchBookmarks: 'true', timeoutSeconds }
-    for await (const { type, object } of client.watch(path, query, IDLE_MS, signal)) {
+    for await (const { type, object } of client.watch({ path, query, idleMs: IDLE_MS, signal })) {
       if (type === 'ERROR')
         throw Object.assign(new Error('the watch reported an error'), {
           expired: (object as unknown as { code?: number }).code === 410,

@@ -1,4 +1,4 @@
-import type { KubeObject } from './client.ts'
+import type { KubeObject } from './object.ts'
 
 /** Where a kind of object lives in the API. */
 export type Resource = { group: string; version: string; plural: string; kind: string }
@@ -20,3 +20,9 @@ export const objectPath = (resource: Resource, namespace: string, name: string):
 /** `namespace/name`, the key under which caches and queues know an object. */
 export const keyOf = ({ metadata }: Pick<KubeObject, 'metadata'>): string =>
   `${metadata.namespace ?? ''}/${metadata.name}`
+
+/** The path of the object that a key tells of. */
+export const pathOfKey = (resource: Resource, key: string): string => {
+  const slash = key.indexOf('/')
+  return objectPath(resource, key.slice(0, slash), key.slice(slash + 1))
+}

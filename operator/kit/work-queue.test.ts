@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { createWorkQueue, type Done } from './work-queue.ts'
+import { TerminalError } from './errors.ts'
+import { createWorkQueue, type Done, LIVE, ROUTINE } from './work-queue.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -16,6 +17,7 @@ const manual = (workers = 1) => {
     },
     () => undefined,
   )
+  queue.start()
   return {
     queue,
     started,
@@ -57,6 +59,7 @@ it('a key that fails waits twice as long each time, and others do not wait for i
     },
     () => undefined,
   )
+  queue.start()
   queue.add('bad')
   queue.add('good')
   await vi.advanceTimersByTimeAsync(0)
@@ -91,4 +94,156 @@ it('closing waits for the work under way and starts none', async () => {
   await finishOne()
   expect(closed).toBe(true)
   expect(started).toEqual(['a'])
+})
+
+it('what was added before the start waits for it, once each', async () => {
+  const started: string[] = []
+  const queue = createWorkQueue(
+    8,
+    async (key) => void started.push(key),
+    () => undefined,
+  )
+  for (const key of ['a', 'b', 'a']) queue.add(key)
+  await vi.advanceTimersByTimeAsync(0)
+  expect(started).toEqual([])
+  queue.start()
+  expect(started).toEqual(['a', 'b'])
+})
+
+it.each([
+  [
+    'the higher priority goes first',
+    [
+      ['a', ROUTINE],
+      ['b', LIVE],
+    ],
+    ['b', 'a'],
+  ],
+  [
+    'within a priority the first that came goes first',
+    [
+      ['a', LIVE],
+      ['b', LIVE],
+    ],
+    ['a', 'b'],
+  ],
+  [
+    'a key that waits rises',
+    [
+      ['a', ROUTINE],
+      ['b', ROUTINE],
+      ['b', LIVE],
+    ],
+    ['b', 'a'],
+  ],
+  [
+    'a key that waits never sinks',
+    [
+      ['a', LIVE],
+      ['b', LIVE],
+      ['a', ROUTINE],
+    ],
+    ['a', 'b'],
+  ],
+] as [string, [string, number][], string[]][])('%s', async (_, added, expected) => {
+  const { queue, started, finishOne } = manual()
+  queue.add('first')
+  for (const [key, priority] of added) queue.add(key, priority)
+  expect(
+    queue
+      .state()
+      .waiting.values()
+      .reduce((sum, count) => sum + count, 0),
+  ).toBe(expected.length)
+  for (const _ of added) await finishOne()
+  expect(started).toEqual(['first', ...expected])
+})
+
+it('a look that a worker asked for goes after what changes now', async () => {
+  const started: string[] = []
+  const queue = createWorkQueue(
+    1,
+    async (key) => {
+      started.push(key)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      return key === 'looked at' ? { afterMs: 50 } : undefined
+    },
+    () => undefined,
+  )
+  queue.start()
+  queue.add('looked at')
+  queue.add('working')
+  await vi.advanceTimersByTimeAsync(170)
+  queue.add('live')
+  await vi.advanceTimersByTimeAsync(200)
+  expect(started).toEqual(['looked at', 'working', 'live', 'looked at'])
+})
+
+it('a worker that throws before it returns a promise fails its key only', async () => {
+  const failed: string[] = []
+  const done: string[] = []
+  const queue = createWorkQueue(
+    1,
+    (key) => {
+      if (key === 'bad') throw new TypeError('no such field')
+      done.push(key)
+      return Promise.resolve(undefined)
+    },
+    (key, error) => failed.push(`${key}: ${error.message}`),
+  )
+  queue.start()
+  queue.add('bad')
+  queue.add('good')
+  await vi.advanceTimersByTimeAsync(0)
+  expect([failed, done]).toEqual([['bad: no such field'], ['good']])
+})
+
+it('a terminal error is told and not tried again until the key comes again', async () => {
+  let tries = 0
+  const queue = createWorkQueue(
+    1,
+    async () => {
+      tries++
+      throw new TerminalError('the spec says nonsense')
+    },
+    () => undefined,
+  )
+  queue.start()
+  queue.add('a')
+  await vi.advanceTimersByTimeAsync(3_600_000)
+  expect(tries).toBe(1)
+  queue.add('a')
+  await vi.advanceTimersByTimeAsync(0)
+  expect(tries).toBe(2)
+})
+
+it('closing waits for its limit only, and names what it did not wait for', async () => {
+  const { queue } = manual()
+  queue.add('a')
+  const left = queue.close(1_000)
+  await vi.advanceTimersByTimeAsync(1_000)
+  expect(await left).toEqual(['a'])
+})
+
+it('tells how long keys waited and were worked on', async () => {
+  const told: string[] = []
+  const queue = createWorkQueue(
+    1,
+    () => new Promise((resolve) => setTimeout(resolve, 2_000, undefined)),
+    () => undefined,
+    {
+      added: () => told.push('added'),
+      retried: () => told.push('retried'),
+      started: (seconds) => told.push(`waited ${seconds}`),
+      finished: (seconds) => told.push(`worked ${seconds}`),
+    },
+  )
+  queue.start()
+  queue.add('a')
+  queue.add('b')
+  queue.add('b')
+  await vi.advanceTimersByTimeAsync(500)
+  expect(queue.state().workingSeconds).toEqual([0.5])
+  await vi.advanceTimersByTimeAsync(3_500)
+  expect(told).toEqual(['added', 'waited 0', 'added', 'worked 2', 'waited 2', 'worked 2'])
 })

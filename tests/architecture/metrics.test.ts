@@ -10,7 +10,7 @@ import { createMetrics as ofSignals } from '../../services/signals/metrics.ts'
 type Described = { name: string; help: string; type: string; labelNames: string[]; upperBounds?: number[] }
 
 const config = { SERVICE_VERSION: 'test', PREFETCH: 1, AMQP_QUEUE: 'q' }
-const operator = ofOperator().registry
+const operator = ofOperator({ LEASE_NAME: 'test' }).registry
 createPipelineMetrics(operator)
 const REGISTRIES = {
   producer: ofProducer(config, () => 0).registry,
