@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { KubeObject } from '#kit/client.ts'
 import { deployment, type Release } from './deployment.ts'
 import { settingsOf } from './environment.ts'
+import { dashboardMap, metricsService } from './monitors.ts'
 import { COMPONENTS, type Component, labelsOf, type Pipeline, selectorOf } from './pipeline.ts'
 import type { ChildKind } from './resources.ts'
 import type { SecretVersions } from './secret-versions.ts'
@@ -84,7 +85,21 @@ const disruptionBudget = (pipeline: Pipeline, component: Component): KubeObject 
   },
 })
 
-const owned = (pipeline: Pipeline, intent: KubeObject): KubeObject => {
+/** What of `spec.monitoring` every cluster has the kinds for. */
+const monitoringOf = (pipeline: Pipeline): Child[] => {
+  const { serviceMonitor, dashboard } = pipeline.spec.monitoring
+  return [
+    ...(serviceMonitor
+      ? [{ kind: 'service' as const, component: 'signals' as const, intent: metricsService(pipeline) }]
+      : []),
+    ...(dashboard
+      ? [{ kind: 'configMap' as const, component: 'signals' as const, intent: dashboardMap(pipeline) }]
+      : []),
+  ]
+}
+
+/** An object that goes with its pipeline. */
+export const owned = (pipeline: Pipeline, intent: KubeObject): KubeObject => {
   const { apiVersion, kind, metadata } = pipeline
   const owner = {
     apiVersion,
@@ -132,6 +147,7 @@ export const childrenOf = (
         component,
         intent: disruptionBudget(pipeline, component),
       })),
+    ...monitoringOf(pipeline),
     ...perComponent.map(({ component, config }) => ({
       kind: 'deployment' as const,
       component,
