@@ -12,6 +12,7 @@ import type { Ending } from '#runtime/shut-down.ts'
 import { followCluster, PIPELINES } from './cluster/caches.ts'
 import { askOpenLetters } from './cluster/dead-letters.ts'
 import { createDepths } from './cluster/depths.ts'
+import { createMonitors } from './cluster/monitors.ts'
 import { createPods } from './cluster/pods.ts'
 import { createSecrets } from './cluster/secrets.ts'
 import type { Config } from './config.ts'
@@ -46,11 +47,15 @@ export const startOperator =
       fenced(client, () => lease.isLeader()),
       expectations,
     )
-    const caches = followCluster(client, namespaces, (key) => controller.enqueue(key), unreachable)
+    const applier = createApplier(writer, MANAGER)
+    const touched = (key: string) => controller.enqueue(key)
+    const caches = followCluster(client, namespaces, touched, unreachable)
+    const monitors = createMonitors(client, applier, namespaces, touched, unreachable)
     const context: Context = {
       client: writer,
       caches,
-      applier: createApplier(writer, MANAGER),
+      applier,
+      monitors,
       secrets: createSecrets(writer),
       depths: createDepths(),
       askOpenLetters: (pipeline) => askOpenLetters(pipeline, config.CLUSTER_DOMAIN),
@@ -103,6 +108,7 @@ export const startOperator =
       [
         'leave the API server',
         async () => {
+          await monitors.close()
           await caches.close()
           await client.close()
         },

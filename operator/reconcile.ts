@@ -7,6 +7,7 @@ import { objectPath } from '#kit/resource.ts'
 import type { Done } from '#kit/work-queue.ts'
 import { carryOut, deploymentsOf } from './actions.ts'
 import { type Caches, PIPELINES } from './cluster/caches.ts'
+import type { Monitors } from './cluster/monitors.ts'
 import type { Pods } from './cluster/pods.ts'
 import { deleteTopology } from './cluster/topology.ts'
 import type { Release } from './decide/deployment.ts'
@@ -28,6 +29,7 @@ export type Context = ObserveContext & {
   applier: Applier
   caches: Caches
   pods: Pods
+  monitors: Monitors
   record: Recorder
   release: Release
   pipelineMetrics: PipelineMetrics
@@ -156,6 +158,8 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
       note: `signals: ${decision.message}`,
     })
 
+  const monitoring = await context.monitors.ensure(pipeline, blocked)
+
   // Status.
   const rollout = (component: Component) =>
     rolloutOf(
@@ -171,6 +175,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
     secretProblem: broker.secretProblem,
     broker: { reachable: broker.problem === undefined, message: broker.problem ?? 'its management API answers' },
     topologyProblem: broker.topologyProblem,
+    monitoring,
     components: { producer: rollout('producer'), signals: rollout('signals'), api: rollout('api') },
     refusal,
     kept: { components: plan.kept, image: spec.image || context.release.image },

@@ -24,6 +24,7 @@ const seen = (change: Partial<Seen> = {}): Seen => ({
   secretProblem: undefined,
   broker: { reachable: true, message: 'its management API answers' },
   topologyProblem: undefined,
+  monitoring: undefined,
   components: all({}),
   refusal: undefined,
   kept: { components: [], image: 'x:2' },
@@ -104,4 +105,20 @@ describe('the conditions of a pipeline', () => {
       'Reconciling',
       'Stalled',
     ]))
+})
+
+describe('the condition of monitors', () => {
+  it.each([
+    ['is not there when none are asked for', undefined, 'undefined undefined'],
+    ['says that they are there', { missing: [], state: 'applied' as const }, 'True MonitorsApplied'],
+    ['says that some still have to go', { missing: [], state: 'changing' as const }, 'False MonitorsChanging'],
+    ['stays while nothing may be changed', { missing: [], state: 'held' as const }, 'Unknown NotDecided'],
+    [
+      'says which kinds the cluster lacks',
+      { missing: ['ServiceMonitor'], state: 'applied' as const },
+      'False MonitoringUnavailable',
+    ],
+  ])('%s', (_, monitoring, expected) => expect(told({ monitoring }, 'MonitoringReady')).toEqual([expected]))
+  it('leaves the pipeline ready', () =>
+    expect(told({ monitoring: { missing: ['ServiceMonitor'], state: 'applied' } }, 'Ready')).toEqual(['True AllReady']))
 })

@@ -11,6 +11,8 @@ export type Seen = {
   secretProblem: string | undefined
   broker: { reachable: boolean; message: string }
   topologyProblem: string | undefined
+  /** Undefined when no monitors are asked for. */
+  monitoring: { missing: string[]; state: 'applied' | 'changing' | 'held' } | undefined
   components: Record<Component, Rollout>
   /** The first child that the API server does not take. */
   refusal: Refusal | undefined
@@ -81,6 +83,27 @@ const upToDate = ({ kept: { components, image } }: Seen): Finding => {
   return finding('UpToDate', false, 'FormerRelease', sentence)
 }
 
+/** Only of a pipeline that asks for monitors, or did so until now. */
+const monitoringOf = ({ monitoring }: Seen): Finding[] => {
+  if (monitoring === undefined) return []
+  if (monitoring.missing.length > 0)
+    return [
+      finding(
+        'MonitoringReady',
+        false,
+        'MonitoringUnavailable',
+        `the cluster has no ${monitoring.missing.join(' and no ')}: install the Prometheus operator, or switch it off in spec.monitoring`,
+      ),
+    ]
+  return [
+    {
+      applied: finding('MonitoringReady', true, 'MonitorsApplied', 'everything that spec.monitoring asks for is there'),
+      changing: finding('MonitoringReady', false, 'MonitorsChanging', 'what is no longer asked for is being removed'),
+      held: finding('MonitoringReady', undefined, 'NotDecided', 'nothing is changed now'),
+    }[monitoring.state],
+  ]
+}
+
 /** Every condition of a pipeline. Texts hold no ids and no times, so that an unchanged state is not written again. */
 export const findingsOf = (seen: Seen): Finding[] => {
   const blocked = obstacle(seen)
@@ -125,6 +148,7 @@ export const findingsOf = (seen: Seen): Finding[] => {
       seen.scaling?.reason ?? 'NotDecided',
       seen.scaling?.reason === 'BacklogUnknown' ? seen.scaling.message : 'see status.scaling',
     ),
+    ...monitoringOf(seen),
     finding(
       'Paused',
       seen.paused,

@@ -32,6 +32,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - { apiGroups: [""], resources: [configmaps, services, serviceaccounts], verbs: [get, list, watch, create, patch, delete] }
 - { apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [get, list, watch, create, patch, delete] }
 - { apiGroups: [networking.k8s.io], resources: [networkpolicies], verbs: [get, list, watch, create, patch, delete] }
+- { apiGroups: [monitoring.coreos.com], resources: [servicemonitors, prometheusrules], verbs: [get, list, watch, create, patch, delete] }
 - { apiGroups: [""], resources: [secrets], verbs: [get, create] }
 - { apiGroups: [""], resources: [pods], verbs: [list] }
 - { apiGroups: [""], resources: [pods/log], verbs: [get] }

@@ -1,0 +1,124 @@
+import { KIND } from '#contract/pipeline.ts'
+import type { Applier } from '#kit/apply.ts'
+import { type Client, isNotFound, type KubeObject } from '#kit/client.ts'
+import { type Reflector, reflect } from '#kit/reflector.ts'
+import { keyOf } from '#kit/resource.ts'
+import { owned } from '../decide/children.ts'
+import { MONITORS, type MonitorKind, monitorsOf } from '../decide/monitors.ts'
+import { CHILD_SELECTOR, type Pipeline } from '../decide/pipeline.ts'
+
+/** What became of the monitors that a pipeline asks for. */
+export type MonitorsSeen = {
+  /** Kinds that are asked for and that the cluster does not have. */
+  missing: string[]
+  /** changing: what is no longer asked for is still going. held: nothing is changed now. */
+  state: 'applied' | 'changing' | 'held'
+}
+
+export type Monitors = {
+  /**
+   * Applies what a pipeline asks for of the Prometheus operator's kinds, and removes the rest.
+   * @param held true leaves everything as it is
+   * @returns undefined when it asks for nothing and nothing is left; then nothing was asked of the API server either
+   */
+  ensure: (pipeline: Pipeline, held: boolean) => Promise<MonitorsSeen | undefined>
+  close: () => Promise<void>
+}
+
+const KINDS = Object.keys(MONITORS) as MonitorKind[]
+const { group, version } = MONITORS.serviceMonitor
+const DISCOVERY = `/apis/${group}/${version}`
+const DISCOVERY_MS = 60_000
+
+/** The condition by which a pipeline is known to have had monitors, also after a restart. */
+export const MONITORING_READY = 'MonitoringReady'
+
+/**
+ * Keeps monitors, whose kinds a cluster may lack, gain and lose: a kind is followed from when a pipeline first asks for
+ * it and the cluster has it, and given up when it is gone.
+ * @param touched told the key of each pipeline that something happened to a monitor of
+ */
+export const createMonitors = (
+  client: Client,
+  applier: Applier,
+  namespaces: string[],
+  touched: (key: string) => void,
+  failed: (error: Error) => void,
+): Monitors => {
+  const followed = new Map<MonitorKind, Reflector[]>()
+  let known: { atMs: number; plurals: Set<string> } | undefined
+
+  const served = async (): Promise<Set<string>> => {
+    if (known !== undefined && Date.now() - known.atMs < DISCOVERY_MS) return known.plurals
+    const list = await client
+      .request<{ resources: { name: string }[] }>({ method: 'GET', path: DISCOVERY })
+      .catch((error) => {
+        if (isNotFound(error)) return { resources: [] }
+        throw error
+      })
+    known = { atMs: Date.now(), plurals: new Set(list.resources.map(({ name }) => name)) }
+    return known.plurals
+  }
+
+  const tell = (object: KubeObject | undefined): void => {
+    for (const { kind, name } of object?.metadata.ownerReferences ?? [])
+      if (kind === KIND) touched(`${object?.metadata.namespace}/${name}`)
+  }
+
+  const follow = (kind: MonitorKind): Reflector[] => {
+    const scopes = namespaces.length === 0 ? [{}] : namespaces.map((namespace) => ({ namespace }))
+    const reflectors = scopes.map((scope) =>
+      reflect(
+        client,
+        MONITORS[kind],
+        { ...scope, labelSelector: CHILD_SELECTOR },
+        ({ before, after }) => tell(after ?? before),
+        (error) => {
+          if (!isNotFound(error)) return failed(error)
+          // The kind has left the cluster; until it is back there is nothing to follow.
+          followed.delete(kind)
+          known = undefined
+          for (const reflector of reflectors) void reflector.close()
+        },
+      ),
+    )
+    followed.set(kind, reflectors)
+    return reflectors
+  }
+
+  return {
+    ensure: async (pipeline, held) => {
+      const wanted = monitorsOf(pipeline)
+      const had = pipeline.status?.conditions?.some(({ type }) => type === MONITORING_READY) ?? false
+      if (wanted.length === 0 && !had) return undefined
+      if (held) return { missing: [], state: 'held' }
+      const plurals = await served()
+      const missing: string[] = []
+      let pending = false
+      for (const kind of KINDS) {
+        const resource = MONITORS[kind]
+        const intent = wanted.find((monitor) => monitor.kind === kind)?.intent
+        if (!plurals.has(resource.plural)) {
+          if (intent !== undefined) missing.push(resource.kind)
+          continue
+        }
+        const reflectors = followed.get(kind) ?? follow(kind)
+        const there = reflectors
+          .flatMap((reflector) => reflector.list())
+          .filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === pipeline.metadata.uid))
+        if (intent !== undefined)
+          await applier.apply(
+            resource,
+            owned(pipeline, intent),
+            there.find((live) => keyOf(live) === keyOf(intent)),
+          )
+        else for (const live of there) await applier.remove(resource, live)
+        pending ||= intent === undefined && (there.length > 0 || !reflectors.every((reflector) => reflector.synced()))
+      }
+      return wanted.length === 0 && !pending ? undefined : { missing, state: pending ? 'changing' : 'applied' }
+    },
+    close: async () => {
+      await Promise.all([...followed.values()].flat().map((reflector) => reflector.close()))
+    },
+  }
+}
