@@ -24,7 +24,7 @@ export type ObserveContext = {
 /** What is kept of a pipeline between two reconciles; lost with the process, and learnt again. */
 export type PipelineMemory = {
   samples: Sample[]
-  scaling: Memory
+  scaling: Memory | undefined
   topology: { generation: number; atMs: number; problem: string | undefined }
   /** Open dead letters in the store. */
   archive: { atMs: number; open: number | undefined }
@@ -42,7 +42,7 @@ export const createMemories = (): Memories => {
       const uid = metadata.uid ?? ''
       const memory = memories.get(uid) ?? {
         samples: [],
-        scaling: { wanted: [] },
+        scaling: undefined,
         topology: { generation: -1, atMs: 0, problem: undefined },
         archive: { atMs: 0, open: undefined },
         formerQueues: new Map(),

@@ -15,7 +15,7 @@ import { type Component, FINALIZER, type Pipeline, type PipelineStatus, queueHol
 import { type Observed, type Owned, planOf } from './decide/plan.ts'
 import { type ChildKind, RESOURCES } from './decide/resources.ts'
 import { rolloutOf } from './decide/rollout.ts'
-import { type Decision, decideScaling } from './decide/scaling.ts'
+import { planScaling, type ScalingPlan } from './decide/scaling.ts'
 import { decideKeys } from './decide/secret-versions.ts'
 import { decideFormerQueues } from './decide/topology.ts'
 import { finalize } from './finalize.ts'
@@ -65,16 +65,15 @@ const scaleOf = (deployment: KubeObject | undefined): { current: number; running
 
 /** How many signals pods there shall be; what the decision wants to know next time is remembered. */
 const scalingOf = (
-  { spec }: Pipeline,
+  pipeline: Pipeline,
   memory: PipelineMemory,
   signals: KubeObject | undefined,
   nowMs: number,
-): Decision => {
-  const { current, ready } = scaleOf(signals)
-  const { scaling, replicas } = spec.signals
-  const decision = decideScaling(memory.samples, { current, ready }, scaling, replicas, memory.scaling, nowMs)
-  memory.scaling = decision.memory
-  return decision
+): ScalingPlan => {
+  const seen = { samples: memory.samples, replicas: scaleOf(signals), metrics: {} }
+  const plan = planScaling(pipeline, seen, memory.scaling, nowMs)
+  memory.scaling = plan.memory
+  return plan
 }
 
 /** Writes the status unless it is the same, and an event when the reason of Ready is another. */
@@ -124,7 +123,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
 
   // Decide.
   const decision = scalingOf(pipeline, memory, cached('signals'), nowMs)
-  const replicas = { producer: spec.producer.replicas, signals: decision.desired, api: spec.api.replicas }
+  const replicas = { producer: spec.producer.replicas, signals: decision.replicas, api: spec.api.replicas }
   const keys = decideKeys(keysSecretName(metadata.name, spec), versions?.keys, cached)
   const secrets = { connections: versions?.connections ?? '', keys }
   const observed: Observed = {
@@ -150,7 +149,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
     })
   const deployments = deploymentsOf(cached, applied)
   const before = scaleOf(cached('signals')).current
-  if (applied.has('signals') && cached('signals') !== undefined && decision.desired !== before)
+  if (applied.has('signals') && cached('signals') !== undefined && decision.replicas !== before)
     context.record(pipeline, {
       type: 'Normal',
       reason: decision.reason,
@@ -168,7 +167,6 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
       pipeline.status?.components?.[component],
       pods[component],
     )
-  const { memory: _, ...scaling } = decision
   const seen = {
     paused: spec.paused,
     takenBy: holder?.metadata.name,
@@ -179,7 +177,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
     components: { producer: rollout('producer'), signals: rollout('signals'), api: rollout('api') },
     refusal,
     kept: { components: plan.kept, image: spec.image || context.release.image },
-    scaling: idle ? undefined : scaling,
+    scaling: idle ? undefined : decision.status,
   }
   const { running } = scaleOf(deployments.get('signals'))
   await tell(context, pipeline, statusOf(pipeline, seen, broker.depths, running, new Date(nowMs)))

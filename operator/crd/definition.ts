@@ -1,5 +1,6 @@
 import { GROUP, KIND, PLURAL, VERSION } from '#contract/pipeline.ts'
-import { integer, list, map, object, rule, type Schema, text } from './schema.ts'
+import { scalingStatusSchema } from './scaling-status.ts'
+import { integer, list, object, rule, type Schema, text } from './schema.ts'
 import { specSchema } from './spec.ts'
 
 /** `-producer` and a pod's hash must fit behind it into the 63 characters of a label. */
@@ -45,12 +46,7 @@ const status: Schema = object('What the pipeline is.', {
   selector: text('The labels of the signals pods.', { maxLength: 1024 }),
   backlog: count('Messages in the queue, unacknowledged ones included.'),
   deadLetters: count('Dead letters: in their queues, and archived and open.'),
-  scaling: object('The last decision on the number of signals pods.', {
-    desired: count('The number that was decided.'),
-    reason: text('One word that says why.'),
-    message: text('The figures behind it.', { maxLength: 1024 }),
-    terms: map('The parts of the sum, as text.'),
-  }),
+  scaling: scalingStatusSchema,
 })
 
 /** The CustomResourceDefinition, the one source of the file in the chart. */

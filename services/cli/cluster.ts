@@ -1,5 +1,6 @@
 import { CoreV1Api, CustomObjectsApi, KubeConfig } from '@kubernetes/client-node'
 import { GROUP, PLURAL, VERSION } from '#contract/pipeline.ts'
+import type { ScalingStatus } from '#contract/scaling/status.ts'
 import { EXIT, Failure } from './failure.ts'
 import type { Settings } from './settings.ts'
 
@@ -12,7 +13,7 @@ export type PipelineView = {
     components?: Record<string, { desired: number; ready: number; image: string }>
     backlog?: number
     deadLetters?: number
-    scaling?: { desired: number; reason: string; message: string }
+    scaling?: Partial<ScalingStatus> & { reason: string; message: string }
   }
 }
 
