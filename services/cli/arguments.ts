@@ -1,25 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs from 'yargs'
-import { doctor, get, list, type Output, raw, send, status, viewConfig, type World } from './commands.ts'
+import { doctor, get, list, raw, send, viewConfig, type World } from './commands.ts'
 import { deadLettersCommands } from './dead-letters-commands.ts'
 import { devicesCommands } from './devices-commands.ts'
 import { EXIT, Failure } from './failure.ts'
+import { output, text, textOr } from './flags.ts'
 import { duration, positive, whole } from './numbers.ts'
+import { pauseCommand, resumeCommand } from './pause-command.ts'
 import type { SettingName } from './settings.ts'
 import { type World as SimulationWorld, simulate } from './simulate.ts'
+import { statusCommand } from './status-command.ts'
 import { traceCommand } from './trace-command.ts'
 
 export type Run = (flags: Partial<Record<SettingName, string>>) => World & SimulationWorld
 
-const text = (describe: string) => ({ type: 'string' as const, describe })
-const textOr = (describe: string, fallback: string) => ({ type: 'string' as const, describe, default: fallback })
-const output = {
-  alias: 'o',
-  choices: ['table', 'json'] as const,
-  default: 'table' as Output,
-  describe: 'how the answer is written',
-}
 const keyId = textOr("which of the device's keys", 'k1')
 
 const version = (): string =>
@@ -49,16 +44,13 @@ export const runCommandLine = async (argv: string[], open: Run): Promise<number>
       api: text('address of the API'),
       ingest: text('address that devices post to'),
       namespace: { ...text('namespace of the pipeline'), alias: 'n' },
-      pipeline: text('name of the pipeline'),
+      pipeline: { ...text('name of the pipeline'), alias: 'p' },
       token: text('token for the API'),
       kubeconfig: text('file that names the cluster'),
     })
-    .command(
-      'status',
-      'the pipeline, its components and its conditions',
-      (y) => y.option('output', output),
-      act((world, args) => status(world, args.output)),
-    )
+    .command(statusCommand(act))
+    .command(pauseCommand(act))
+    .command(resumeCommand(act))
     .command('doctor', 'checks everything between a device and a reader', {}, act(doctor))
     .command(
       'send <file>',

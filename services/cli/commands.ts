@@ -19,12 +19,17 @@ export type World = {
   out: (text: string | Buffer) => void
   tell: (line: string) => void
   read: (file: string) => Promise<Buffer>
+  /** Writes a file that only its owner may read. */
+  write: (file: string, bytes: Buffer) => Promise<void>
   input: Readable
   now: () => number
   nonce: () => string
   delay: (ms: number, signal?: AbortSignal) => Promise<void>
   nodeVersion: string
   terminal: Terminal
+  /** True when `out` goes to a terminal, and then whether it takes colours. */
+  screen: boolean
+  colour: boolean
   /** Aborts when the user interrupts. */
   signal: AbortSignal
 }
@@ -60,37 +65,6 @@ export const deviceOf = async (world: World, deviceId: string, keyId: string): P
   }
   if (!/^[0-9a-f]{64}$/.test(given)) throw new Failure(EXIT.usage, 'device key: expected 64 lower-case hex digits')
   return { deviceId, keyId, key: Buffer.from(given, 'hex') }
-}
-
-export const status = async (world: World, output: Output): Promise<number> => {
-  const pipeline = await world.cluster().pipeline()
-  const { conditions = [], components = {}, backlog, deadLetters, scaling } = pipeline.status ?? {}
-  const ready = conditions.find(({ type }) => type === 'Ready')
-  if (output === 'json') world.out(json(pipeline.status ?? {}))
-  else
-    world.out(
-      [
-        `Pipeline ${pipeline.metadata.namespace}/${pipeline.metadata.name}: ${ready?.status === 'True' ? 'Ready' : `not ready, ${ready?.reason ?? 'no status yet'}`}`,
-        '',
-        toTable(
-          ['COMPONENT', 'READY', 'IMAGE'],
-          Object.entries(components).map(([name, { ready: count, desired, image }]) => [
-            name,
-            `${count}/${desired}`,
-            image,
-          ]),
-        ),
-        '',
-        `Backlog ${backlog ?? 'unknown'}, dead letters ${deadLetters ?? 'unknown'}`,
-        `Scaling ${scaling === undefined ? 'not decided yet' : `${scaling.reason}: ${scaling.message}`}`,
-        '',
-        toTable(
-          ['CONDITION', 'STATUS', 'REASON', 'MESSAGE'],
-          conditions.map(({ type, status: holds, reason, message }) => [type, holds, reason, message]),
-        ),
-      ].join('\n'),
-    )
-  return ready?.status === 'True' ? EXIT.ok : EXIT.failed
 }
 
 const WAIT_MS = 30_000

@@ -53,6 +53,7 @@ const run = async (
       tell: (line) => void told.push(line),
       print: unplanned,
       read: unplanned,
+      write: unplanned,
       input: process.stdin,
       now: () => nowMs,
       nonce: unplanned,
@@ -62,6 +63,8 @@ const run = async (
       },
       signal: interrupted.signal,
       nodeVersion: '',
+      screen: false,
+      colour: false,
       terminal: { interactive: terminal, draw: (line) => void told.push(line), confirm: async () => yes },
     }),
   ).catch((error: Failure) => {

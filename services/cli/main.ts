@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { runCommandLine } from './arguments.ts'
@@ -32,6 +32,10 @@ try {
         readFile(file).catch((error: Error) => {
           throw new Failure(EXIT.usage, `${file} cannot be read: ${error.message}`)
         }),
+      write: (file, bytes) =>
+        writeFile(file, bytes, { mode: 0o600 }).catch((error: Error) => {
+          throw new Failure(EXIT.usage, `${file} cannot be written: ${error.message}`)
+        }),
       input: process.stdin,
       now: Date.now,
       nonce: () => randomBytes(16).toString('base64url'),
@@ -40,6 +44,8 @@ try {
       signal: interrupted.signal,
       nodeVersion: process.version,
       terminal: openTerminal(process.stdin, process.stderr),
+      screen: process.stdout.isTTY === true,
+      colour: process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
     }
   })
 } catch (error) {
