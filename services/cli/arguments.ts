@@ -4,6 +4,7 @@ import yargs from 'yargs'
 import { doctor, get, list, raw, send, viewConfig, type World } from './commands.ts'
 import { deadLettersCommands } from './dead-letters-commands.ts'
 import { devicesCommands } from './devices-commands.ts'
+import { explainCommand } from './explain-command.ts'
 import { EXIT, Failure } from './failure.ts'
 import { output, text, textOr } from './flags.ts'
 import { duration, positive, whole } from './numbers.ts'
@@ -51,6 +52,7 @@ export const runCommandLine = async (argv: string[], open: Run): Promise<number>
     .command(statusCommand(act))
     .command(pauseCommand(act))
     .command(resumeCommand(act))
+    .command(explainCommand(act))
     .command('doctor', 'checks everything between a device and a reader', {}, act(doctor))
     .command(
       'send <file>',
