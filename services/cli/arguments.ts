@@ -4,9 +4,11 @@ import yargs from 'yargs'
 import { doctor, get, list, raw, send, viewConfig, type World } from './commands.ts'
 import { deadLettersCommands } from './dead-letters-commands.ts'
 import { devicesCommands } from './devices-commands.ts'
+import { eventsCommand } from './events-command.ts'
 import { explainCommand } from './explain-command.ts'
 import { EXIT, Failure } from './failure.ts'
 import { output, text, textOr } from './flags.ts'
+import { logsCommand } from './logs-command.ts'
 import { duration, positive, whole } from './numbers.ts'
 import { pauseCommand, resumeCommand } from './pause-command.ts'
 import type { SettingName } from './settings.ts'
@@ -53,6 +55,8 @@ export const runCommandLine = async (argv: string[], open: Run): Promise<number>
     .command(pauseCommand(act))
     .command(resumeCommand(act))
     .command(explainCommand(act))
+    .command(eventsCommand(act))
+    .command(logsCommand(act))
     .command('doctor', 'checks everything between a device and a reader', {}, act(doctor))
     .command(
       'send <file>',

@@ -43,8 +43,6 @@ export type Kube = {
 const PAGE = 500
 const LIMIT_MS = 20_000
 
-const denials = [401, 403]
-
 const failureOf = (status: number, text: string, what: string): Failure => {
   const { message = text } = ((): { message?: string } => {
     try {
@@ -55,7 +53,7 @@ const failureOf = (status: number, text: string, what: string): Failure => {
   })()
   const said = message.trim().split('\n')[0] ?? ''
   if (status === 404) return new Failure(EXIT.notFound, `${what} is not there`)
-  if (denials.includes(status)) return new Failure(EXIT.denied, `${what}: this kubeconfig may not (${said})`)
+  if (status === 401 || status === 403) return new Failure(EXIT.denied, `${what}: this kubeconfig may not (${said})`)
   return new Failure(EXIT.failed, `${what}: the API server answered ${status}: ${said}`)
 }
 
@@ -116,7 +114,12 @@ export const openKube = (config: KubeConfig): Kube => {
       }
       if (rest !== '') yield rest
     } catch (error) {
-      if (!signal.aborted) throw error
+      if (signal.aborted) return
+      if (error instanceof Failure) throw error
+      const { code, message } = ((error as Error).cause ?? error) as Error & { code?: string }
+      // Nothing came for five minutes, which is what quiet pods do.
+      if (code !== 'UND_ERR_BODY_TIMEOUT')
+        throw new Failure(EXIT.unreachable, `${what}: the connection broke: ${message}`)
     }
   }
 

@@ -9,16 +9,15 @@ export const NOW = Date.parse('2026-03-01T12:00:00Z')
 
 /**
  * Runs xrayctl against an API server, with a clock that moves by waiting only.
- * @param interrupt how many waits until the user interrupts
+ * @param enough when the user has seen enough, and interrupts
  */
 export const runXrayctl = async (
   argv: string[],
   server: string,
-  { interrupt = Number.POSITIVE_INFINITY, interrupted = new AbortController(), colour = false } = {},
+  { interrupted = new AbortController(), enough = (_: string): boolean => false } = {},
 ) => {
   const [out, told, written]: [string[], string[], Map<string, Buffer>] = [[], [], new Map()]
   let nowMs = NOW
-  let waits = 0
   const unplanned = () => {
     throw new Error('unplanned')
   }
@@ -30,7 +29,10 @@ export const runXrayctl = async (
     return {
       settings,
       cluster: () => cluster,
-      out: (data) => void out.push(String(data)),
+      out: (data) => {
+        out.push(String(data))
+        if (enough(out.join('\n'))) interrupted.abort()
+      },
       tell: (line) => void told.push(line),
       print: unplanned,
       read: unplanned,
@@ -40,12 +42,13 @@ export const runXrayctl = async (
       nonce: unplanned,
       delay: async (ms: number) => {
         nowMs += ms
-        if (++waits >= interrupt) interrupted.abort()
+        // Lets what the API server sends come in between.
+        await new Promise((resolve) => setImmediate(resolve))
       },
       signal: interrupted.signal,
       nodeVersion: 'v24.0.0',
       screen: false,
-      colour,
+      colour: false,
       terminal: { interactive: false, draw: unplanned, confirm: unplanned },
     }
   }).catch((error: Error) => {
