@@ -2,6 +2,8 @@ import { GROUP, KIND, PLURAL, VERSION } from '#contract/pipeline.ts'
 import type { Client, KubeObject } from '#kit/client.ts'
 import { type Reflector, reflect } from '#kit/reflector.ts'
 import type { Resource } from '#kit/resource.ts'
+import { createSharing } from '#kit/sharing.ts'
+import { byOwner } from '#kit/store.ts'
 import { CHILD_SELECTOR, type Pipeline } from '../decide/pipeline.ts'
 import { type ChildKind, RESOURCES } from '../decide/resources.ts'
 
@@ -43,7 +45,7 @@ export const followCluster = (
         reflect(
           client,
           resource,
-          { ...scope, labelSelector: CHILD_SELECTOR },
+          { ...scope, labelSelector: CHILD_SELECTOR, transform: createSharing(), indexers: { owner: byOwner } },
           ({ before, after }) => new Set([...ownersOf(before), ...ownersOf(after)]).forEach(touched),
           failed,
         ),
@@ -57,10 +59,7 @@ export const followCluster = (
     pipeline: (key) => find(pipelines, key) as Pipeline | undefined,
     pipelines: () => pipelines.flatMap((reflector) => reflector.list()) as Pipeline[],
     child: (kind, key) => find(children.get(kind) ?? [], key),
-    owned: (kind, uid) =>
-      (children.get(kind) ?? [])
-        .flatMap((reflector) => reflector.list())
-        .filter(({ metadata }) => metadata.ownerReferences?.some((owner) => owner.uid === uid)),
+    owned: (kind, uid) => (children.get(kind) ?? []).flatMap((reflector) => reflector.by('owner', uid)),
     synced: () => all.every((reflector) => reflector.synced()),
     close: async () => void (await Promise.all(all.map((reflector) => reflector.close()))),
   }
