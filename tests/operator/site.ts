@@ -23,6 +23,8 @@ export type Site = {
   /** Waits until a condition of the current generation holds; returns its message. */
   condition: (type: string, holds: string, reason?: string) => Promise<string>
   objects: (plural: string) => Promise<KubeObject[]>
+  /** The names of the queues on its virtual host. */
+  queues: () => Promise<string[]>
   /** Deletes the pipeline and waits until it is gone. */
   remove: () => Promise<void>
   close: () => Promise<void>
@@ -31,6 +33,7 @@ export type Site = {
 const APIS: Record<string, string> = {
   deployments: '/apis/apps/v1',
   replicasets: '/apis/apps/v1',
+  events: '/apis/events.k8s.io/v1',
   poddisruptionbudgets: '/apis/policy/v1',
 }
 
@@ -76,6 +79,11 @@ export const openSite = async (api: Api, namespace: string, fateOf: (image: stri
         return now && (reason === undefined || found?.reason === reason) ? found.message : undefined
       }),
     objects: (plural) => api.list(`${APIS[plural] ?? '/api/v1'}/namespaces/${namespace}/${plural}`),
+    queues: async () => {
+      const authorization = `Basic ${Buffer.from(`${username}:${decodeURIComponent(password)}`).toString('base64')}`
+      const answer = await fetch(`http://${host}:15672/api/queues/${vhost.name}`, { headers: { authorization } })
+      return ((await answer.json()) as { name: string }[]).map(({ name }) => name)
+    },
     remove: async () => {
       await api.call('DELETE', path)
       await must('the pipeline to be gone', 60_000, async () =>

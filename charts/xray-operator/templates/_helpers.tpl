@@ -23,15 +23,16 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if .digest }}{{ $name }}@{{ .digest }}{{ else }}{{ $name }}:{{ .tag }}{{ end }}
 {{- end }}
 
-{{/* What the operator does in a namespace of pipelines. Secrets: it creates the keys and reads a connection by name; it never lists them. Pods: only those of a roll-out that hangs are read, with the end of their logs. */}}
+{{/* What the operator does in a namespace of pipelines, each of it seen in an audit log. Children that are always wanted it never deletes: they go with their owner. Secrets: it creates the keys and reads a connection by name; it never lists them. Pods: only those of a roll-out that hangs are read, with the end of their logs. */}}
 {{- define "xray-operator.rules" -}}
-- { apiGroups: [xrayiot.dev], resources: [xraypipelines], verbs: [get, list, watch, patch] }
+- { apiGroups: [xrayiot.dev], resources: [xraypipelines], verbs: [list, watch, patch] }
 - { apiGroups: [xrayiot.dev], resources: [xraypipelines/status], verbs: [patch] }
 - { apiGroups: [xrayiot.dev], resources: [xraypipelines/finalizers], verbs: [update] }
-- { apiGroups: [apps], resources: [deployments], verbs: [get, list, watch, create, patch, delete] }
-- { apiGroups: [""], resources: [configmaps, services, serviceaccounts], verbs: [get, list, watch, create, patch, delete] }
-- { apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [get, list, watch, create, patch, delete] }
-- { apiGroups: [networking.k8s.io], resources: [networkpolicies], verbs: [get, list, watch, create, patch, delete] }
+- { apiGroups: [apps], resources: [deployments], verbs: [list, watch, create, patch] }
+- { apiGroups: [""], resources: [services, serviceaccounts], verbs: [list, watch, create, patch] }
+- { apiGroups: [networking.k8s.io], resources: [networkpolicies], verbs: [list, watch, create, patch] }
+- { apiGroups: [""], resources: [configmaps], verbs: [list, watch, create, patch, delete] }
+- { apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [list, watch, create, patch, delete] }
 - { apiGroups: [monitoring.coreos.com], resources: [servicemonitors, prometheusrules], verbs: [get, list, watch, create, patch, delete] }
 - { apiGroups: [""], resources: [secrets], verbs: [get, create] }
 - { apiGroups: [""], resources: [pods], verbs: [list] }

@@ -1,0 +1,100 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { must } from '../stand/condition.ts'
+import type { AuditEntry } from './audit.ts'
+import { type ControlPlane, openControlPlane } from './control-plane.ts'
+import { type Installation, install, type Rule } from './installation.ts'
+import { openSite, type Site } from './site.ts'
+
+let plane: ControlPlane
+beforeAll(async () => {
+  plane = await openControlPlane()
+})
+afterAll(() => plane?.close())
+
+/** What is granted although the audit log cannot show it, and why. */
+const UNSEEN: Record<string, string> = {
+  'update xraypipelines/finalizers':
+    'where the admission plugin OwnerReferencesPermissionEnforcement is on, an owner reference that blocks deletion needs it',
+}
+
+const permissionsOf = (rules: readonly Rule[]): string[] => [
+  ...new Set(rules.flatMap(({ resources, verbs }) => resources.flatMap((of) => verbs.map((verb) => `${verb} ${of}`)))),
+]
+
+/** The permissions that a request needs: server-side apply of what is not there needs that to create, too. */
+const usedBy = ({ verb, resource, subresource, code }: AuditEntry): string[] => {
+  if (resource === '') return []
+  const target = subresource === '' ? resource : `${resource}/${subresource}`
+  return verb === 'patch' && code === 201 ? [`patch ${target}`, `create ${target}`] : [`${verb} ${target}`]
+}
+
+/** Everything that an operator does in the life of a pipeline. */
+const live = async (site: Site): Promise<void> => {
+  await site.create()
+  await site.condition('Ready', 'True')
+  await plane.api.call('DELETE', `/apis/apps/v1/namespaces/${site.namespace}/deployments/${site.namespace}-api`)
+  // A second replica brings a disruption budget, and the first alone has none; another rate brings other settings.
+  await site.change({ producer: { replicas: 2, rateLimit: { perDevicePerMinute: 9 } } })
+  await site.condition('Ready', 'True')
+  await site.change({ producer: { replicas: 1 } })
+  await site.condition('Ready', 'True')
+  for (const image of ['xrayiot:crashes', '', 'xrayiot:crashes', '']) {
+    await site.change({ image })
+    await site.condition('Ready', image === '' ? 'True' : 'False', image === '' ? 'AllReady' : 'CrashLoopBackOff')
+  }
+  await must('the former settings and the disruption budget to be removed', 20_000, async () => {
+    const settings = await site.objects('configmaps')
+    const ours = settings.filter(({ metadata }) => metadata.name.startsWith(site.namespace))
+    return ours.length === 3 && (await site.objects('poddisruptionbudgets')).length === 0 ? true : undefined
+  })
+  await site.remove()
+}
+
+describe.each([
+  ['in the namespaces that it watches', 'rbac-few', ['watchNamespaces={rbac-few}']],
+  ['in the whole cluster', 'rbac-all', [] as string[]],
+])('%s', (_, namespace, values) => {
+  let installation: Installation
+  let entries: AuditEntry[]
+  beforeAll(async () => {
+    const site = await openSite(plane.api, namespace, (image) => (image === 'xrayiot:crashes' ? { ends: 1 } : 'serves'))
+    try {
+      installation = await install(plane, values)
+      // The first operator of all makes the lease.
+      await plane.api.ask('DELETE', '/apis/coordination.k8s.io/v1/namespaces/xray-system/leases/xray-operator')
+      const mark = plane.audit.mark()
+      const operator = await installation.start({ PIPELINE_IMAGE: 'xrayiot:good' })
+      try {
+        await live(site)
+      } finally {
+        await operator.stop()
+      }
+      entries = plane.audit.since(mark).filter(({ user }) => user === installation.user)
+    } finally {
+      await site.close()
+    }
+  })
+
+  it('the operator asks for nothing that it is not granted', () => {
+    expect(entries.length).toBeGreaterThan(100)
+    const granted = permissionsOf(installation.rules)
+    const used = [...new Set(entries.flatMap(usedBy))]
+    expect(used.filter((permission) => !granted.includes(permission))).toEqual([])
+    expect(entries.filter(({ code }) => code === 403)).toEqual([])
+  })
+  it('and is granted nothing that it does not ask for', () => {
+    const used = new Set(entries.flatMap(usedBy))
+    const unused = permissionsOf(installation.rules).filter((permission) => !used.has(permission))
+    expect(unused.sort()).toEqual(Object.keys(UNSEEN).sort())
+  })
+  it('every rule names what it grants', () => {
+    for (const { apiGroups, resources, verbs } of installation.rules)
+      expect([...apiGroups, ...resources, ...verbs].filter((word) => word.includes('*'))).toEqual([])
+  })
+  it('Secrets are read by name and never listed', () => {
+    const secrets = entries.filter(({ resource }) => resource === 'secrets')
+    expect(
+      secrets.filter(({ verb, name }) => verb === 'list' || verb === 'watch' || (verb === 'get' && name === '')),
+    ).toEqual([])
+  })
+})
