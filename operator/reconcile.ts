@@ -167,7 +167,9 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
       pipeline.status?.components?.[component],
       pods[component],
     )
+  const decided = pipeline.status?.conditions?.some(({ type, status }) => type === 'Ready' && status !== 'Unknown')
   const seen = {
+    decided: decided === true,
     paused: spec.paused,
     takenBy: holder?.metadata.name,
     secretProblem: broker.secretProblem,

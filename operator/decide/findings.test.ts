@@ -7,7 +7,6 @@ const rollout = (change: Partial<Rollout> = {}): Rollout => ({
   ready: 1,
   image: 'x:1',
   serving: 1,
-  known: true,
   progressing: false,
   problem: undefined,
   late: false,
@@ -19,6 +18,7 @@ const all = (change: Partial<Rollout>) => ({
   api: rollout(change),
 })
 const seen = (change: Partial<Seen> = {}): Seen => ({
+  decided: true,
   paused: false,
   takenBy: undefined,
   secretProblem: undefined,
@@ -43,7 +43,7 @@ describe('the conditions of a pipeline', () => {
     ['that is whole', {}, ['True AllReady', 'False Settled', 'False NotStalled', 'False AsExpected']],
     [
       'that has just been made',
-      { components: all({ ready: 0, serving: 0, known: false, progressing: true }) },
+      { components: all({ ready: 0, serving: 0, progressing: true }), decided: false },
       ['Unknown ComponentsNotReady', 'True ComponentsNotReady', 'False NotStalled', 'False AsExpected'],
     ],
     [

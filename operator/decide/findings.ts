@@ -6,6 +6,8 @@ import type { ScalingStatus } from './scaling.ts'
 
 /** What is known of a pipeline when its conditions are decided. */
 export type Seen = {
+  /** Ready has been True or False before. */
+  decided: boolean
   paused: boolean
   takenBy: string | undefined
   secretProblem: string | undefined
@@ -70,8 +72,8 @@ const NEEDS_A_CHANGE = ['QueueTaken', 'TopologyMismatch', 'ChildInvalid']
 
 const ready = (seen: Seen, blocked: [reason: string, message: string] | undefined): Finding => {
   if (blocked === undefined) return finding('Ready', true, 'AllReady', 'all components are ready')
-  // The Deployments have just been made: whether their pods come up, nobody can tell yet.
-  const unknown = blocked[0] === 'ComponentsNotReady' && COMPONENTS.every((name) => !seen.components[name].known)
+  // The first pods are on their way: whether they come up, nobody can tell yet.
+  const unknown = blocked[0] === 'ComponentsNotReady' && !seen.decided
   return finding('Ready', unknown ? undefined : false, ...blocked)
 }
 

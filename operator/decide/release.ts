@@ -44,7 +44,7 @@ const without = <T extends object, K extends keyof T>(value: T, ...fields: K[]):
 /** What of a spec concerns the pods. How many there are, and what is only the operator's business, does not. */
 const inputsOf = ({ spec, metadata }: Pipeline): { generation: string; hash: string } => {
   const concerning = {
-    ...without(spec, 'paused', 'deletionPolicy'),
+    ...without(spec, 'paused', 'deletionPolicy', 'monitoring'),
     producer: without(spec.producer, 'replicas', 'service'),
     signals: without(spec.signals, 'replicas', 'scaling'),
     api: without(spec.api, 'replicas', 'service'),

@@ -12,8 +12,6 @@ export type PodsSeen = Problem & { template: string }
 export type Rollout = ComponentStatus & {
   /** Ready pods of any template: a roll-out that has stopped leaves the former ones. */
   serving: number
-  /** False until the Deployment has been looked at by its controller for the first time. */
-  known: boolean
   progressing: boolean
   problem: Problem | undefined
   /** Its deadline is over: it will not go on by itself. */
@@ -95,7 +93,6 @@ export const rolloutOf = (
     ready,
     image: ((!current || former > 0) && before?.image) || imageOf(live) || '',
     serving: status.readyReplicas ?? 0,
-    known: status.observedGeneration !== undefined,
     progressing,
     problem:
       incomplete && desired > 0 && problem !== undefined
