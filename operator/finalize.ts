@@ -1,5 +1,5 @@
 import { topologySpecOf } from '#contract/pipeline.ts'
-import { topologyNames } from '#contract/topology.ts'
+import { formerRetryQueues, topologyNames } from '#contract/topology.ts'
 import type { Client } from '#kit/client.ts'
 import type { Recorder } from '#kit/events.ts'
 import { objectPath } from '#kit/resource.ts'
@@ -42,6 +42,7 @@ const removeTopology = async (context: FinalizeContext, pipeline: Pipeline): Pro
     queues: [
       names.queue,
       ...names.retryQueues,
+      ...formerRetryQueues(names),
       ...(shared ? [] : [names.deadLetterQueue, names.parkedQueue, names.unrouted]),
     ],
     exchanges: shared ? [] : [names.exchange, names.deadLetterExchange, names.unrouted],

@@ -3,10 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { DEFAULTS } from '#contract/pipeline.ts'
 import type { Schema } from './crd/schema.ts'
 import { specSchema } from './crd/spec.ts'
-import { CRD_FILE, crdYaml } from './generate.ts'
+import { CRD_FILE, crdYaml, REFERENCE_FILE, reference } from './generate.ts'
 
 it('the chart ships the definition that this operator was built for', () =>
   expect(readFileSync(CRD_FILE, 'utf8')).toBe(crdYaml()))
+
+it('the reference is that of this definition, with the samples as they are', () =>
+  expect(readFileSync(REFERENCE_FILE, 'utf8')).toBe(reference()))
 
 const walk = (schema: Schema, path: string): [string, Schema][] => [
   [path, schema],

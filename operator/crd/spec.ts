@@ -7,12 +7,14 @@ import { flag, integer, list, object, rule, type Schema, text, withDefaults } fr
 const NAME = '^[A-Za-z0-9._-]+$'
 const QUANTITY = '^[0-9]+(Ki|Mi|Gi|Ti)?$'
 
-const secretRef = (keys: string): Schema =>
+/** A Secret, in the words of the Service Binding specification where it is a connection. */
+const secretRef = (what: string, keys: string): Schema =>
   object(
-    "The Secret with the connection, in the pipeline's namespace.",
-    { name: text(`Its name. It has the keys ${keys}.`, { minLength: 1 }) },
+    `The Secret with ${what}, in the pipeline's namespace. When it changes, the pods are started anew.`,
+    { name: text(`Its name. It has ${keys}.`, { minLength: 1 }) },
     { required: ['name'] },
   )
+const connection = (keys: string): Schema => secretRef('the connection', keys)
 
 const service: Schema = object(
   'How the service is reached.',
@@ -48,7 +50,9 @@ const bare: Schema = object(
     broker: object(
       "RabbitMQ, and the pipeline's names on it.",
       {
-        secretRef: secretRef('uri, username, password and management-uri'),
+        secretRef: connection(
+          'the keys uri, username, password and host, and management-uri where the management API is not on port 15672 of host; the user needs the tag policymaker or administrator',
+        ),
         vhost: text('The virtual host; it must be there.', { minLength: 1 }),
         exchange: text(
           'The topic exchange that the producer publishes to. What no queue takes goes to the queue unrouted beside it.',
@@ -82,7 +86,7 @@ const bare: Schema = object(
     store: object(
       'MongoDB or FerretDB.',
       {
-        secretRef: secretRef('uri'),
+        secretRef: connection('the key uri'),
         database: text('The database, with the signals, their raw bytes, the dead letters and the devices.', {
           pattern: '^[A-Za-z0-9_-]+$',
           maxLength: 63,
@@ -98,10 +102,11 @@ const bare: Schema = object(
         ],
       },
     ),
-    cache: object('Redis or Valkey.', { secretRef: secretRef('uri') }),
+    cache: object('Redis or Valkey.', { secretRef: connection('the key uri') }),
     keys: object('The keys that devices, messages and the API are authenticated with.', {
       secretRef: secretRef(
-        'device-master-k1, message-p1 and api-admin-token; it is made when it is not there. Left out, it is the name of the pipeline with -keys behind it. Another Secret must hold the former message keys, too, until the queue is empty',
+        'keys',
+        'the keys device-master-k1, message-p1 and api-admin-token. It is made when it is not there, with the name of the pipeline and -keys behind it unless another is given. Another Secret must hold the former message keys, too, until nothing waits that was signed with them',
       ),
     }),
     retry: object('What becomes of a message that could not be processed.', {

@@ -95,6 +95,8 @@ export const deployment = (
         spec: {
           serviceAccountName: `${name}-${component}`,
           automountServiceAccountToken: false,
+          // Variables of every Service in the namespace, which nobody reads.
+          enableServiceLinks: false,
           terminationGracePeriodSeconds: GRACE_SECONDS,
           securityContext: {
             runAsNonRoot: true,
@@ -108,6 +110,8 @@ export const deployment = (
               name: component,
               image,
               imagePullPolicy: release.imagePullPolicy,
+              // The last lines of a process that failed are then in the pod's status, whoever may read no logs.
+              terminationMessagePolicy: 'FallbackToLogsOnError',
               command: ['node', `services/${component}/main.ts`],
               envFrom: [{ configMapRef: { name: configMapName } }],
               env: environment(pipeline, component, image, template.env),

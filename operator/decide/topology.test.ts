@@ -70,7 +70,7 @@ describe('what RabbitMQ cannot change in place', () => {
     [
       'a limit that an argument holds down',
       queueWith('xray.raw.q', { 'x-max-length-bytes': 1000 }),
-      'queue xray.raw.q: x-max-length-bytes is 1000, wanted not set',
+      'queue xray.raw.q: its argument x-max-length-bytes holds the limit at 1000, wanted 4294967296',
     ],
     [
       'the type of an exchange',

@@ -53,12 +53,15 @@ const differences = (wanted: Record<string, unknown>, found: Record<string, unkn
  * one that is no lower does no harm.
  */
 const queueDifferences = (wanted: Queue, found: Pick<Queue, 'arguments'>): string[] => {
-  const rest = { ...found.arguments }
-  for (const [limit, value] of Object.entries(wanted.limits)) {
-    const argument = rest[`x-${limit}`]
-    if (typeof argument === 'number' && argument >= value) delete rest[`x-${limit}`]
-  }
-  return differences(wanted.arguments, rest)
+  const limits = Object.entries(wanted.limits).map(([name, value]) => [`x-${name}`, value] as const)
+  const rest = Object.entries(found.arguments).filter(([name]) => !limits.some(([limit]) => limit === name))
+  const held = limits.flatMap(([name, value]) => {
+    const argument = found.arguments[name]
+    return argument === undefined || Number(argument) >= value
+      ? []
+      : [`its argument ${name} holds the limit at ${argument}, wanted ${value}`]
+  })
+  return [...held, ...differences(wanted.arguments, Object.fromEntries(rest))]
 }
 
 const exchangeDifferences = (wanted: Exchange, found: Exchange): string[] => [

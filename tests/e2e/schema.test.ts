@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { kubectl, read } from './cluster.ts'
 import { apply, manifest } from './pipeline.ts'
@@ -101,6 +102,14 @@ it('a part of the spec that is given in part is completed, and numbers are quant
     api: { replicas: 2, resources: { limits: { cpu: 1 } } },
     monitoring: { serviceMonitor: false, prometheusRule: false, dashboard: false },
   })
+})
+
+it.each(readdirSync('k8s/samples'))('the API server takes the sample %s', async (file) => {
+  const text = await kubectl(
+    ['apply', '--dry-run=server', '--validate=strict', '-f', '-'],
+    readFileSync(`k8s/samples/${file}`, 'utf8'),
+  )
+  expect(text).toMatch(/xraypipeline\.xrayiot\.dev\/[a-z]+ (created|configured|unchanged)/)
 })
 
 it('kubectl explain describes every field', async () => {
