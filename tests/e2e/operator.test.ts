@@ -95,6 +95,9 @@ describe('a pipeline', () => {
     expect((await read('deployments', '-n', 'xray', '-l', `app.kubernetes.io/instance=${NAME}-second`)).items).toEqual(
       [],
     )
+    // It has declared nothing, so it may name another queue, which nobody else may.
+    const other = JSON.stringify({ spec: { broker: { queue: `${NAME}.other.q` } } })
+    await kubectl(['patch', 'xrp', `${NAME}-second`, '-n', 'xray', '--type=merge', '--dry-run=server', '-p', other])
     await remove(`${NAME}-second`)
     expect(await (await openBroker()).queues()).toContain(`${NAME}.raw.q`)
   })

@@ -39,7 +39,7 @@ describe('a roll-out that cannot succeed', () => {
       'a setting that the process refuses',
       { api: { replicas: 1, podTemplate: { env: [{ name: 'HTTP_PORT', value: 'ten' }] } } },
       'CrashLoopBackOff',
-      /^api: the process ends with code 1; its log ends: .*HTTP_PORT/,
+      /^api: the process ends with code 78; its log ends: .*HTTP_PORT/,
     ],
     [
       'a limit that the process exceeds',

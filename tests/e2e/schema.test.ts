@@ -85,12 +85,6 @@ describe('a pipeline that is there', () => {
     ['another ladder', { retry: { delaysMs: [5, 6, 7, 8, 9] } }],
     ['other Secrets', { broker: { secretRef: { name: 'other' } }, keys: { secretRef: { name: 'other' } } }],
   ])('takes %s', async (_, spec) => expect(JSON.parse(await patched(spec)).spec).toMatchObject(spec))
-
-  it('whose queue is taken may name another', async () => {
-    const path = ['patch', 'xraypipeline', NAME, '-n', 'xray', '--type=merge']
-    await kubectl([...path, '--subresource=status', '-p', JSON.stringify({ status: { reason: 'QueueTaken' } })])
-    expect(JSON.parse(await patched({ broker: { queue: 'other' } })).spec.broker.queue).toBe('other')
-  })
 })
 
 it('a part of the spec that is given in part is completed, and numbers are quantities, too', async () => {
