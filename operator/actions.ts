@@ -15,41 +15,47 @@ export type Outcome = {
   ending: boolean
 }
 
+type Hands = { applier: Applier; pipelineMetrics: PipelineMetrics }
+
+const apply = async (
+  { applier, pipelineMetrics }: Hands,
+  { kind, component, intent, live, cause }: Action & { do: 'apply' },
+  deployments: Map<Component, KubeObject>,
+): Promise<void> => {
+  const now = await applier.apply(RESOURCES[kind], intent, live)
+  if (kind === 'deployment') deployments.set(component, now)
+  if (cause === 'Drifted' && now.metadata.resourceVersion !== live?.metadata.resourceVersion)
+    pipelineMetrics.drifted(kind)
+}
+
+const remove = async ({ applier, pipelineMetrics }: Hands, { kind, object }: Action & { do: 'remove' }) => {
+  await applier.remove(RESOURCES[kind], object)
+  pipelineMetrics.orphaned()
+}
+
 /**
  * Carries out a plan, one action after the other. A child that is refused holds back what comes behind it of its own
  * component, and every removal; the other components go on.
  * @throws what the API server answered otherwise; the rest of the plan is then made anew
  */
-export const carryOut = async (
-  { applier, pipelineMetrics }: { applier: Applier; pipelineMetrics: PipelineMetrics },
-  actions: readonly Action[],
-): Promise<Outcome> => {
+export const carryOut = async (hands: Hands, actions: readonly Action[]): Promise<Outcome> => {
   const outcome: Outcome = { deployments: new Map(), refusal: undefined, ending: false }
   const held = new Set<Component>()
   for (const action of actions) {
-    const resource = RESOURCES[action.kind]
-    if (action.do === 'remove') {
-      if (held.size > 0) continue
-      await applier.remove(resource, action.object)
-      pipelineMetrics.orphaned()
-      continue
-    }
-    const { component, intent, live, cause } = action
-    if (held.has(component)) continue
+    if (action.do === 'remove' ? outcome.refusal !== undefined : held.has(action.component)) continue
     try {
-      const now = await applier.apply(resource, intent, live)
-      if (action.kind === 'deployment') outcome.deployments.set(component, now)
-      if (cause === 'Drifted' && now.metadata.resourceVersion !== live?.metadata.resourceVersion)
-        pipelineMetrics.drifted(action.kind)
+      if (action.do === 'apply') await apply(hands, action, outcome.deployments)
+      else await remove(hands, action)
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
-      const grade = gradeOf(error, `${resource.kind} ${intent.metadata.name}`)
+      const { metadata } = action.do === 'apply' ? action.intent : action.object
+      const grade = gradeOf(error, `${RESOURCES[action.kind].kind} ${metadata.name}`)
       switch (grade.kind) {
         case 'ending':
           return { ...outcome, ending: true }
         case 'refused':
           outcome.refusal ??= grade.refusal
-          held.add(component)
+          if (action.do === 'apply') held.add(action.component)
           break
         case 'unexpected':
           throw error

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Resource } from '#kit/resource.ts'
+import { MONITORS } from '../../operator/decide/monitors.ts'
 import { must } from '../stand/condition.ts'
 import type { AuditEntry } from './audit.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
@@ -8,8 +10,28 @@ import { openSite, type Site } from './site.ts'
 let plane: ControlPlane
 beforeAll(async () => {
   plane = await openControlPlane()
+  for (const resource of Object.values(MONITORS)) await plane.api.call('POST', CRDS, definitionOf(resource))
 })
 afterAll(() => plane?.close())
+
+const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
+/** A kind of the Prometheus operator, as far as access to it goes. */
+const definitionOf = ({ group, version, plural, kind }: Resource) => ({
+  metadata: { name: `${plural}.${group}` },
+  spec: {
+    group,
+    scope: 'Namespaced',
+    names: { plural, singular: kind.toLowerCase(), kind },
+    versions: [
+      {
+        name: version,
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+})
 
 /** What is granted although the audit log cannot show it, and why. */
 const UNSEEN: Record<string, string> = {
@@ -38,6 +60,14 @@ const live = async (site: Site): Promise<void> => {
   await site.condition('Ready', 'True')
   await site.change({ producer: { replicas: 1 } })
   await site.condition('Ready', 'True')
+  await site.change({ monitoring: { serviceMonitor: true, prometheusRule: true } })
+  await site.condition('MonitoringReady', 'True')
+  await site.change({ monitoring: null })
+  await must('the monitors to be removed', 20_000, async () =>
+    (await site.objects('servicemonitors')).length + (await site.objects('prometheusrules')).length === 0
+      ? true
+      : undefined,
+  )
   for (const image of ['xrayiot:crashes', '', 'xrayiot:crashes', '']) {
     await site.change({ image })
     await site.condition('Ready', image === '' ? 'True' : 'False', image === '' ? 'AllReady' : 'CrashLoopBackOff')

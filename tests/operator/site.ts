@@ -34,6 +34,8 @@ const APIS: Record<string, string> = {
   deployments: '/apis/apps/v1',
   replicasets: '/apis/apps/v1',
   events: '/apis/events.k8s.io/v1',
+  servicemonitors: '/apis/monitoring.coreos.com/v1',
+  prometheusrules: '/apis/monitoring.coreos.com/v1',
   poddisruptionbudgets: '/apis/policy/v1',
 }
 

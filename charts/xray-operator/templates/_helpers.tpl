@@ -29,11 +29,11 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - { apiGroups: [xrayiot.dev], resources: [xraypipelines/status], verbs: [patch] }
 - { apiGroups: [xrayiot.dev], resources: [xraypipelines/finalizers], verbs: [update] }
 - { apiGroups: [apps], resources: [deployments], verbs: [list, watch, create, patch] }
-- { apiGroups: [""], resources: [services, serviceaccounts], verbs: [list, watch, create, patch] }
+- { apiGroups: [""], resources: [serviceaccounts], verbs: [list, watch, create, patch] }
 - { apiGroups: [networking.k8s.io], resources: [networkpolicies], verbs: [list, watch, create, patch] }
-- { apiGroups: [""], resources: [configmaps], verbs: [list, watch, create, patch, delete] }
+- { apiGroups: [""], resources: [configmaps, services], verbs: [list, watch, create, patch, delete] }
 - { apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [list, watch, create, patch, delete] }
-- { apiGroups: [monitoring.coreos.com], resources: [servicemonitors, prometheusrules], verbs: [get, list, watch, create, patch, delete] }
+- { apiGroups: [monitoring.coreos.com], resources: [servicemonitors, prometheusrules], verbs: [list, watch, create, patch, delete] }
 - { apiGroups: [""], resources: [secrets], verbs: [get, create] }
 - { apiGroups: [""], resources: [pods], verbs: [list] }
 - { apiGroups: [""], resources: [pods/log], verbs: [get] }
