@@ -4,6 +4,7 @@ import type { Depths } from './cluster/depths.ts'
 import { SecretProblem, type Secrets } from './cluster/secrets.ts'
 import { ensureTopology } from './cluster/topology.ts'
 import type { Pipeline } from './decide/pipeline.ts'
+import type { Plan } from './decide/plan.ts'
 import type { Memory, Sample } from './decide/scaling.ts'
 import type { EmptySince } from './decide/topology.ts'
 import type { RolloutMemory } from './rollouts.ts'
@@ -31,6 +32,8 @@ export type PipelineMemory = {
   /** Since when the queues that a longer ladder left have been empty. */
   formerQueues: EmptySince
   rollouts: RolloutMemory
+  /** The last plan that left nothing to do, and what had been observed. */
+  settled: { observation: string; plan: Plan } | undefined
 }
 
 export type Memories = { of: (pipeline: Pipeline) => PipelineMemory; forget: (uid: string) => void }
@@ -47,6 +50,7 @@ export const createMemories = (): Memories => {
         archive: { atMs: 0, open: undefined },
         formerQueues: new Map(),
         rollouts: {},
+        settled: undefined,
       }
       memories.set(uid, memory)
       return memory

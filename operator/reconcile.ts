@@ -12,7 +12,7 @@ import type { Pods } from './cluster/pods.ts'
 import { deleteTopology } from './cluster/topology.ts'
 import type { Release } from './decide/deployment.ts'
 import { type Component, FINALIZER, type Pipeline, type PipelineStatus, queueHolder } from './decide/pipeline.ts'
-import { type Observed, type Owned, planOf } from './decide/plan.ts'
+import { type Observed, type Owned, observationOf, planOf } from './decide/plan.ts'
 import { type ChildKind, RESOURCES } from './decide/resources.ts'
 import { rolloutOf } from './decide/rollout.ts'
 import { planScaling, type ScalingPlan } from './decide/scaling.ts'
@@ -134,7 +134,9 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
     replicas,
     secrets,
   }
-  const plan = planOf(observed, context.release)
+  const observation = observationOf(observed)
+  const plan = memory.settled?.observation === observation ? memory.settled.plan : planOf(observed, context.release)
+  memory.settled = plan.actions.length === 0 ? { observation, plan } : undefined
   const former = decideFormerQueues(formerRetryQueues(names), broker.looks, plan.settled, memory.formerQueues)
   memory.formerQueues = former.emptySince
 

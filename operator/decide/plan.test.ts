@@ -107,7 +107,7 @@ describe('a plan', () => {
           fresh.map(({ object }) => object.metadata.name).sort(),
         )
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     ))
 
   it('is the same bytes in whatever order things were seen, and with whatever order of fields', () =>
@@ -121,7 +121,7 @@ describe('a plan', () => {
           .map(({ child }) => JSON.parse(canonical(child)) as Owned)
         expect(canonical(planOf({ ...seen, children: shuffled }, release))).toBe(canonical(planOf(seen, release)))
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     ))
 
   const orphaned = () => {
@@ -167,7 +167,7 @@ describe('a plan', () => {
         for (const action of actions as Action[])
           if (action.do === 'remove') expect(action.object.metadata.uid).toMatch(/^uid-of-/)
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     ))
 
   it('keeps the former settings until the pods have rolled away from them', () => {
