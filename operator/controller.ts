@@ -47,9 +47,10 @@ export const startOperator =
       fenced(client, () => lease.isLeader()),
       expectations,
     )
-    const applier = createApplier(writer, MANAGER)
-    const touched = (key: string) => controller.enqueue(key)
-    const caches = followCluster(client, namespaces, touched, unreachable)
+    const applier = createApplier(writer, MANAGER, expectations, kit.applier)
+    const events = createRecorder(client, 'xrayiot.dev/operator', config.POD_NAME, unreachable)
+    const touched = (key: string, priority?: number) => controller.enqueue(key, priority)
+    const caches = followCluster(client, namespaces, touched, unreachable, expectations)
     const monitors = createMonitors(client, applier, namespaces, touched, unreachable)
     const context: Context = {
       client: writer,
@@ -61,7 +62,7 @@ export const startOperator =
       askOpenLetters: (pipeline) => askOpenLetters(pipeline, config.CLUSTER_DOMAIN),
       memories: createMemories(),
       pods: createPods(writer),
-      record: createRecorder(client, 'xrayiot.dev/operator', config.POD_NAME, unreachable),
+      record: events.record,
       release: { image: config.PIPELINE_IMAGE, imagePullPolicy: config.PIPELINE_IMAGE_PULL_POLICY },
       measured: metrics.measured,
       pipelineMetrics: createPipelineMetrics(metrics.registry),
@@ -104,6 +105,7 @@ export const startOperator =
           if (left.length > 0) log.warn({ pipelines: left }, 'some reconciles were not finished')
         },
       ],
+      ['send the last events', events.close],
       ['release the lease', lease.release],
       [
         'leave the API server',

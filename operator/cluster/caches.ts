@@ -1,6 +1,9 @@
 import { GROUP, KIND, PLURAL, VERSION } from '#contract/pipeline.ts'
 import type { Client, KubeObject } from '#kit/client.ts'
-import { type Reflector, reflect } from '#kit/reflector.ts'
+import type { Expectations } from '#kit/expectations.ts'
+import { ownerKeys } from '#kit/owners.ts'
+import { isMoreThanStatus, priorityOf } from '#kit/predicates.ts'
+import { type Change, type Reflector, reflect } from '#kit/reflector.ts'
 import type { Resource } from '#kit/resource.ts'
 import { createSharing } from '#kit/sharing.ts'
 import { byOwner } from '#kit/store.ts'
@@ -20,11 +23,6 @@ export type Caches = {
   close: () => Promise<void>
 }
 
-const ownersOf = (object: KubeObject | undefined): string[] =>
-  object?.metadata.ownerReferences
-    ?.filter(({ kind }) => kind === KIND)
-    .map(({ name }) => `${object.metadata.namespace}/${name}`) ?? []
-
 /**
  * Follows pipelines and their children, in the given namespaces or in all.
  * @param touched told the key of each pipeline that something happened to
@@ -32,11 +30,19 @@ const ownersOf = (object: KubeObject | undefined): string[] =>
 export const followCluster = (
   client: Client,
   namespaces: string[],
-  touched: (key: string) => void,
+  touched: (key: string, priority: number) => void,
   failed: (error: Error) => void,
+  expectations: Expectations,
 ): Caches => {
   const scopes = namespaces.length === 0 ? [{}] : namespaces.map((namespace) => ({ namespace }))
-  const pipelines = scopes.map((scope) => reflect(client, PIPELINES, scope, ({ key }) => touched(key), failed))
+  const changed = (change: Change) => {
+    if (isMoreThanStatus(change)) touched(change.key, priorityOf(change))
+  }
+  const childChanged = (change: Change) => {
+    for (const key of new Set([...ownerKeys(change.before, KIND), ...ownerKeys(change.after, KIND)]))
+      touched(key, priorityOf(change))
+  }
+  const pipelines = scopes.map((scope) => reflect(client, PIPELINES, { ...scope, expectations }, changed, failed))
   const kinds = Object.entries(RESOURCES) as [ChildKind, Resource][]
   const children = new Map<ChildKind, Reflector[]>(
     kinds.map(([kind, resource]) => [
@@ -45,8 +51,14 @@ export const followCluster = (
         reflect(
           client,
           resource,
-          { ...scope, labelSelector: CHILD_SELECTOR, transform: createSharing(), indexers: { owner: byOwner } },
-          ({ before, after }) => new Set([...ownersOf(before), ...ownersOf(after)]).forEach(touched),
+          {
+            ...scope,
+            labelSelector: CHILD_SELECTOR,
+            transform: createSharing(),
+            indexers: { owner: byOwner },
+            expectations,
+          },
+          childChanged,
           failed,
         ),
       ),

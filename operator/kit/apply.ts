@@ -1,47 +1,114 @@
 import { createHash } from 'node:crypto'
-import { type Client, isNotFound, type KubeObject } from './client.ts'
-import { keyOf, objectPath, type Resource } from './resource.ts'
+import type { Client } from './client.ts'
+import { ApiError, isConflict, isNotFound } from './errors.ts'
+import type { Expectations } from './expectations.ts'
+import type { KubeObject } from './object.ts'
+import { objectPath, type Resource } from './resource.ts'
 
 export type Applier = {
   /**
-   * Server-side apply of what we own of an object; skipped when it is known to change nothing.
+   * Server-side apply of what we own of an object; skipped when it is known to change nothing. An intent with a `uid`
+   * is for that object only: when it is gone, none is made in its place (409).
    * @returns the object as it is now, which a cache may learn only later
    */
   apply: (resource: Resource, intent: KubeObject, live: KubeObject | undefined) => Promise<KubeObject>
-  /** Deletes exactly the object with this uid; one that is gone already is fine. */
+  /**
+   * Deletes exactly this object, as it is: its uid and its version are preconditions. One that is gone is fine.
+   * @throws ApiError 409 when it has changed meanwhile, so that it must be looked at again
+   */
   remove: (resource: Resource, object: KubeObject) => Promise<void>
 }
 
 export type ApplierMetrics = { applied: (result: 'sent' | 'skipped') => void }
 
+/** What an object was when an intent was applied to it, by path. */
+type Settled = { hash: string; uid: string; version: string; generation: number }
+
+/** Some minutes of a busy controller; a controller that compares before it applies needs few. */
+const MOST_SETTLED = 10_000
+/** Who the API server says owns the fields of an object whose `managedFields` were lost. */
+const NOBODY = 'before-first-apply'
+
+const settledOf = (hash: string, { metadata }: KubeObject): Settled => ({
+  hash,
+  uid: metadata.uid ?? '',
+  version: metadata.resourceVersion ?? '',
+  generation: metadata.generation ?? 0,
+})
+
 /**
- * Applies with one field manager. The call is skipped when the same intent was applied before and the live object has
- * not changed since (Cluster API's rule): a steady state costs no request.
+ * Applies with one field manager, forced: what it names is its own. The call is skipped when the same intent was applied
+ * before and the live object has not changed since (Cluster API's rule), or when the cache does not show yet that it was.
  */
-export const createApplier = (client: Client, fieldManager: string): Applier => {
-  const settled = new Map<string, string>()
+export const createApplier = (
+  client: Client,
+  fieldManager: string,
+  expectations: Expectations,
+  metrics: ApplierMetrics,
+): Applier => {
+  const settled = new Map<string, Settled>()
+
+  const settle = (path: string, entry: Settled): void => {
+    settled.delete(path)
+    settled.set(path, entry)
+    if (settled.size <= MOST_SETTLED) return
+    const [oldest] = settled.keys()
+    if (oldest !== undefined) settled.delete(oldest)
+  }
+
+  /** The object if applying would change nothing of it. */
+  const unchanged = (path: string, hash: string, intent: KubeObject, live?: KubeObject): KubeObject | undefined => {
+    const last = settled.get(path)
+    if (last?.hash !== hash) return undefined
+    if (live?.metadata.uid === last.uid && live.metadata.resourceVersion === last.version) {
+      settle(path, last)
+      return live
+    }
+    if (expectations.caughtUp(path, live)) return undefined
+    const { uid, version: resourceVersion, generation } = last
+    return { ...intent, metadata: { ...intent.metadata, uid, resourceVersion, generation } }
+  }
+
+  /**
+   * API servers have lost `managedFields` (kubernetes#136919). The next apply then shares every field with nobody, and
+   * what we leave out later would stay for ever; so nobody's entry goes, and we own what we applied.
+   */
+  const disown = async (path: string, { metadata }: KubeObject): Promise<KubeObject | undefined> => {
+    const index = metadata.managedFields?.findIndex(({ manager }) => manager === NOBODY) ?? -1
+    if (index === -1) return undefined
+    const body = [
+      { op: 'test', path: '/metadata/resourceVersion', value: metadata.resourceVersion },
+      { op: 'remove', path: `/metadata/managedFields/${index}` },
+    ]
+    return client.request({ method: 'PATCH', path, body, contentType: 'application/json-patch+json' })
+  }
+
   return {
     apply: async (resource, intent, live) => {
-      const key = `${resource.plural}/${keyOf(intent)}`
-      const hash = createHash('sha256').update(JSON.stringify(intent)).digest('hex')
-      if (live !== undefined && settled.get(key) === `${hash} ${live.metadata.uid} ${live.metadata.resourceVersion}`)
-        return live
+      const path = objectPath(resource, intent.metadata.namespace ?? '', intent.metadata.name)
+      const hash = createHash('sha256').update(JSON.stringify(intent)).digest('base64')
+      const same = unchanged(path, hash, intent, live)
+      metrics.applied(same === undefined ? 'sent' : 'skipped')
+      if (same !== undefined) return same
       const applied = await client.request<KubeObject>({
         method: 'PATCH',
-        path: objectPath(resource, intent.metadata.namespace ?? '', intent.metadata.name),
+        path,
         query: { fieldManager, force: 'true', fieldValidation: 'Strict' },
         contentType: 'application/apply-patch+yaml',
         body: intent,
       })
-      settled.set(key, `${hash} ${applied.metadata.uid} ${applied.metadata.resourceVersion}`)
-      return applied
+      const now = (await disown(path, applied)) ?? applied
+      settle(path, settledOf(hash, now))
+      return now
     },
-    remove: async (resource, { metadata }) => {
-      const path = objectPath(resource, metadata.namespace ?? '', metadata.name)
-      const body = { preconditions: { uid: metadata.uid }, propagationPolicy: 'Background' }
+    remove: async (resource, { metadata: { name, namespace = '', uid, resourceVersion } }) => {
+      const path = objectPath(resource, namespace, name)
+      const body = { preconditions: { uid, resourceVersion }, propagationPolicy: 'Background' }
       await client.request({ method: 'DELETE', path, body }).catch((error) => {
-        if (!isNotFound(error)) throw error
+        const another = isConflict(error) && error instanceof ApiError && error.message.includes('UID in precondition')
+        if (!isNotFound(error) && !another) throw error
       })
+      settled.delete(path)
     },
   }
 }

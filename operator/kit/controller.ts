@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { withDeadline } from './deadline.ts'
 import { TerminalError } from './errors.ts'
 import { createWorkQueue, type Done, LIVE, type QueueMetrics, type QueueState } from './work-queue.ts'
@@ -92,7 +91,8 @@ export const createController = (options: ControllerOptions): Controller => {
       while (!options.synced()) {
         if (performance.now() - startedAt > SYNC_LIMIT_MS)
           throw new Error(`the caches are not filled after ${SYNC_LIMIT_MS / 1000} s`)
-        await delay(SYNC_LOOK_MS, undefined, { signal: abandoned.signal })
+        await new Promise((resolve) => setTimeout(resolve, SYNC_LOOK_MS))
+        abandoned.signal.throwIfAborted()
       }
       queue.start()
     },

@@ -5,6 +5,8 @@ import type { KubeObject } from './object.ts'
 export type Expectations = {
   wrote: (path: string, object: KubeObject) => void
   removed: (path: string, uid: string) => void
+  /** A cache was told of an object, or of its deletion: what came before is seen, even if it is not there any more. */
+  observed: (path: string, object: KubeObject, deleted: boolean) => void
   /**
    * True when the cached object shows our last write, or what came after it, or when 30 s have passed: then the cache
    * has lost more than this one event, and waiting is no help.
@@ -41,6 +43,11 @@ export const createExpectations = (nowMs: () => number): Expectations => {
   return {
     wrote: (path, { metadata }) => expect(path, metadata.uid ?? '', metadata.resourceVersion),
     removed: (path, uid) => expect(path, uid, undefined),
+    observed: (path, object, deleted) => {
+      const entry = expected.get(path)
+      if (entry !== undefined && (deleted ? object.metadata.uid === entry.uid : shows(entry, object)))
+        expected.delete(path)
+    },
     caughtUp: (path, cached) => {
       const entry = expected.get(path)
       if (entry === undefined) return true

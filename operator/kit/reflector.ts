@@ -3,10 +3,11 @@ import { createBackoff } from './backoff.ts'
 import type { Client } from './client.ts'
 import { withDeadline } from './deadline.ts'
 import { ApiError, errorOfStatus, isExpired } from './errors.ts'
+import type { Expectations } from './expectations.ts'
 import { deepFreeze } from './freeze.ts'
 import type { KubeObject, Status } from './object.ts'
 import { createPace } from './pace.ts'
-import { apiVersionOf, collectionPath, keyOf, type Resource } from './resource.ts'
+import { apiVersionOf, collectionPath, keyOf, pathOfKey, type Resource } from './resource.ts'
 import { createStore, type Indexer } from './store.ts'
 
 export type Change = {
@@ -37,6 +38,8 @@ export type ReflectOptions = {
   /** What is asked for, when it is not the objects themselves. */
   accept?: string
   indexers?: Record<string, Indexer>
+  /** Told what the cache has come to show. */
+  expectations?: Expectations
   /** Makes of each object what is to be kept of it, such as createSharing does; `managedFields` are gone already. */
   transform?: (object: KubeObject, before: KubeObject | undefined) => KubeObject
   /** Freezes what is kept, so that a test finds who changes it. */
@@ -83,7 +86,9 @@ export const reflect = (
   }
 
   const tell = (change: Omit<Change, 'initial'>): void => {
-    if (signal.aborted || (change.before === undefined && change.after === undefined)) return
+    const object = change.after ?? change.before
+    if (signal.aborted || object === undefined) return
+    options.expectations?.observed(pathOfKey(resource, change.key), object, change.after === undefined)
     try {
       changed({ ...change, initial: !synced })
     } catch (error) {
