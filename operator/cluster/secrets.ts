@@ -1,14 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { keysSecretName, type PipelineSpec } from '#contract/pipeline.ts'
-import { ApiError, type Client, isConflict, isNotFound, type KubeObject } from '#kit/client.ts'
+import { ApiError, type Client, isConflict, isNotFound, type KubeObject, METADATA_ONLY } from '#kit/client.ts'
 import { collectionPath, objectPath, type Resource } from '#kit/resource.ts'
 import { labelsOf, type Pipeline } from '../decide/pipeline.ts'
 import type { BrokerAccess } from './broker.ts'
 
 const SECRETS: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' }
 const MAX_AGE_MS = 60_000
-/** An object without its content: the API server leaves it out. */
-const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
 
 /** A connection Secret is missing, or a key of it; the message says which. */
 export class SecretProblem extends Error {

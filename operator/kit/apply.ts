@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Client } from './client.ts'
-import { ApiError, isConflict, isNotFound } from './errors.ts'
+import { type Client, METADATA_ONLY } from './client.ts'
+import { isConflict, isNotFound } from './errors.ts'
 import type { Expectations } from './expectations.ts'
 import type { KubeObject } from './object.ts'
 import { objectPath, type Resource } from './resource.ts'
@@ -83,6 +83,15 @@ export const createApplier = (
     return client.request({ method: 'PATCH', path, body, contentType: 'application/json-patch+json' })
   }
 
+  const isThere = (path: string, uid: string | undefined): Promise<boolean> =>
+    client.request<KubeObject>({ method: 'GET', path, accept: METADATA_ONLY }).then(
+      ({ metadata }) => metadata.uid === uid,
+      (error) => {
+        if (isNotFound(error)) return false
+        throw error
+      },
+    )
+
   return {
     apply: async (resource, intent, live) => {
       const path = objectPath(resource, intent.metadata.namespace ?? '', intent.metadata.name)
@@ -104,9 +113,9 @@ export const createApplier = (
     remove: async (resource, { metadata: { name, namespace = '', uid, resourceVersion } }) => {
       const path = objectPath(resource, namespace, name)
       const body = { preconditions: { uid, resourceVersion }, propagationPolicy: 'Background' }
-      await client.request({ method: 'DELETE', path, body }).catch((error) => {
-        const another = isConflict(error) && error instanceof ApiError && error.message.includes('UID in precondition')
-        if (!isNotFound(error) && !another) throw error
+      await client.request({ method: 'DELETE', path, body }).catch(async (error) => {
+        if (isNotFound(error) || (isConflict(error) && !(await isThere(path, uid)))) return
+        throw error
       })
       settled.delete(path)
     },

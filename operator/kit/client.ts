@@ -66,10 +66,10 @@ const LIMIT_MS = 30_000
  * how much it bears, and says so with 429. This only bounds what can be lost or doubled at one time.
  */
 const MOST_IN_FLIGHT = 64
-/** Accepts `metadata` only, of one object or of each in a list, so that the content of a Secret never comes here. */
-export const METADATA_ONLY = ['PartialObjectMetadata', 'PartialObjectMetadataList']
-  .map((kind) => `application/json;as=${kind};g=meta.k8s.io;v=v1`)
-  .join(',')
+/** Accepts `metadata` only, of an object and of the objects of a watch, so that a Secret's content never comes here. */
+export const METADATA_ONLY = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1'
+/** The same of a list, which is another kind. */
+export const METADATA_LIST_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
 
 /** `?a=b`, or nothing. */
 const search = (query: Record<string, string> = {}): string => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createBackoff } from './backoff.ts'
-import type { Client } from './client.ts'
+import { type Client, METADATA_LIST_ONLY, METADATA_ONLY } from './client.ts'
 import { withDeadline } from './deadline.ts'
 import { ApiError, errorOfStatus, isExpired } from './errors.ts'
 import type { Expectations } from './expectations.ts'
@@ -35,8 +35,8 @@ export type Reflector = {
 export type ReflectOptions = {
   namespace?: string
   labelSelector?: string
-  /** What is asked for, when it is not the objects themselves. */
-  accept?: string
+  /** Keeps `metadata` only, and is sent no more. */
+  metadataOnly?: boolean
   indexers?: Record<string, Indexer>
   /** Told what the cache has come to show. */
   expectations?: Expectations
@@ -72,8 +72,8 @@ export const reflect = (
   const store = createStore(options.indexers ?? {})
   const stopping = new AbortController()
   const { signal } = stopping
-  const { accept, transform = (object) => object, frozen = false, labelSelector } = options
-  const asked = { path: collectionPath(resource, options.namespace), ...(accept !== undefined && { accept }) }
+  const { metadataOnly = false, transform = (object) => object, frozen = false, labelSelector } = options
+  const path = collectionPath(resource, options.namespace)
   const selector: Record<string, string> = labelSelector === undefined ? {} : { labelSelector }
   const backoff = createBackoff(() => performance.now(), Math.random)
   let synced = false
@@ -115,7 +115,12 @@ export const reflect = (
     let [version, next] = ['', '']
     do {
       const query = { ...selector, ...pages, ...(next !== '' && { continue: next }) }
-      const page = await client.request<Page>({ ...asked, method: 'GET', query })
+      const page = await client.request<Page>({
+        method: 'GET',
+        path,
+        query,
+        ...(metadataOnly && { accept: METADATA_LIST_ONLY }),
+      })
       signal.throwIfAborted()
       for (const item of page.items) {
         const key = keyOf(item)
@@ -150,7 +155,8 @@ export const reflect = (
     const timeoutSeconds = String(300 + Math.floor(Math.random() * 300))
     const query = { ...selector, resourceVersion, allowWatchBookmarks: 'true', timeoutSeconds }
     let lines = 0
-    for await (const { type, object } of client.watch({ ...asked, query, idleMs: IDLE_MS, signal })) {
+    const accept = metadataOnly && { accept: METADATA_ONLY }
+    for await (const { type, object } of client.watch({ path, query, idleMs: IDLE_MS, signal, ...accept })) {
       lines++
       if (type === 'ERROR') throw errorOfStatus(object as unknown as Status)
       if (type === 'DELETED') remove(keyOf(object), false)

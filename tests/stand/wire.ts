@@ -93,19 +93,30 @@ export const withWire = async (answer: Answer, use: (wire: Wire) => Promise<void
   }
 }
 
-/** Passes connections on to a port until it is told to let bytes vanish: what came before then is half open. */
-export const withHalfOpen = async (
-  port: number,
-  use: (door: { port: number; swallow: () => void }) => Promise<void>,
-): Promise<void> => {
+export type Door = {
+  port: number
+  swallow: () => void
+  silence: () => void
+  cut: () => void
+  restore: () => void
+}
+
+/**
+ * Passes connections on to a port. `swallow` makes those that are there half open: what is sent on them vanishes.
+ * `silence` does so for those to come as well. `cut` ends all, and those to come, until `restore`.
+ */
+export const withHalfOpen = async (port: number, use: (door: Door) => Promise<void>): Promise<void> => {
   const sockets = new Set<Socket>()
   const links: (() => void)[] = []
+  let passes: 'on' | 'nowhere' | 'never' = 'on'
   const server = createServer((inner) => {
+    if (passes === 'never') return void inner.destroy()
     const outer = connect(port, '127.0.0.1')
     for (const socket of [inner, outer]) {
       sockets.add(socket)
       socket.on('error', () => socket.destroy())
     }
+    if (passes === 'nowhere') return
     inner.pipe(outer)
     outer.pipe(inner)
     links.push(() => {
@@ -116,13 +127,22 @@ export const withHalfOpen = async (
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const swallow = () => {
+    for (const cut of links.splice(0)) cut()
+  }
+  const silence = () => {
+    passes = 'nowhere'
+    swallow()
+  }
+  const cut = () => {
+    passes = 'never'
+    for (const socket of sockets) socket.destroy()
+  }
+  const restore = () => {
+    passes = 'on'
+  }
   try {
-    await use({
-      port: (server.address() as AddressInfo).port,
-      swallow: () => {
-        for (const cut of links.splice(0)) cut()
-      },
-    })
+    await use({ port: (server.address() as AddressInfo).port, swallow, silence, cut, restore })
   } finally {
     for (const socket of sockets) socket.destroy()
     await new Promise((resolve) => server.close(resolve))
