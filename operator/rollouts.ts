@@ -11,7 +11,9 @@ const GRACE_MS = 8_000
 const LOOK_MS = 8_000
 
 /** What is remembered of a roll-out that is not complete. */
-export type Watched = { template: string; sinceMs: number; lookedAtMs: number; found: PodsSeen | undefined }
+export type Watched = { template: string; sinceMs: number; lookedAtMs: number; found: Found | undefined }
+/** `told`: it is known why its process ended, as far as its log says. */
+type Found = PodsSeen & { told: boolean }
 export type RolloutMemory = Partial<Record<Component, Watched>>
 
 const lookAt = async (
@@ -19,16 +21,18 @@ const lookAt = async (
   namespace: string,
   labels: Record<string, string>,
   { template, found }: Watched,
-): Promise<PodsSeen | undefined> => {
+): Promise<Found | undefined> => {
   const seen = await pods.list(namespace, labels).catch(() => undefined)
   // Pods that cannot be read explain nothing, but they are no reason to stop.
   if (seen === undefined) return found
   const problem = problemAmong(seen)
+  if (problem === undefined) return undefined
   // One reason is one text: an exit code or a line that differs from try to try would write the status for ever.
-  if (problem === undefined || problem.reason === found?.reason) return problem && found
+  if (problem.reason === found?.reason && found.told) return found
+  // The log of a container that has been removed meanwhile cannot be read; that of the next try can.
   const lines = problem.crash === undefined ? '' : lastLines(await pods.logOf(namespace, problem.crash))
   const message = lines === '' ? problem.message : `${problem.message}; its log ends: ${lines}`
-  return { reason: problem.reason, message, template }
+  return { reason: problem.reason, message, template, told: problem.crash === undefined || lines !== '' }
 }
 
 /**

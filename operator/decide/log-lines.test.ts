@@ -34,6 +34,7 @@ describe('the last lines of a log', () => {
       ['error at 2026-11-24T22:57:25Z of 0c7e2b1a-0000-4000-8000-a1b2c3d4e5f6 port 43121 after 812 ms'],
       'error at … of … port … after …',
     ],
+    ['are nothing of a log that is gone', ['unable to retrieve container logs for containerd://7d4d6309'], ''],
     ['are nothing of an empty log', [''], ''],
   ] as [string, string[], string][])('%s', (_, lines, shown) => expect(lastLines(lines.join('\n'))).toBe(shown))
 

@@ -12,6 +12,9 @@ const VARYING: readonly (readonly [RegExp, string])[] = [
   [/\b\d+(?:\.\d+)? ?(?:ms|s)\b/g, '…'],
 ]
 
+/** What the kubelet answers in place of the log of a container that is gone. */
+const GONE = /^unable to retrieve container logs/
+
 type Line = { level: string; text: string }
 
 /** A line of our own processes is JSON; one that Node or another program wrote is taken as it is. */
@@ -36,7 +39,7 @@ const readLine = (raw: string): Line => {
 export const lastLines = (log: string): string => {
   const lines = log
     .split('\n')
-    .filter((line) => line.trim() !== '')
+    .filter((line) => line.trim() !== '' && !GONE.test(line))
     .map(readLine)
     .filter(({ text }) => text !== '')
   const errors = lines.filter(({ level }) => level === 'error' || level === 'fatal')

@@ -23,7 +23,8 @@ const unschedulable: Pod = {
         type: 'PodScheduled',
         status: 'False',
         reason: 'Unschedulable',
-        message: '0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No victims.',
+        message:
+          '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available.',
       },
     ],
   },
@@ -39,6 +40,11 @@ describe('why pods do not come up', () => {
       'an image is not there',
       pod(waiting('ErrImagePull', 'x: not found')),
       'ImagePullBackOff the image "xrayiot:9" cannot be pulled: the registry does not have it',
+    ],
+    [
+      'a registry is away',
+      pod(waiting('ImagePullBackOff', 'Back-off pulling image: dial tcp 127.0.0.1:443: connect: connection refused')),
+      'ImagePullBackOff the image "xrayiot:9" cannot be pulled: the registry does not answer',
     ],
     [
       'a registry refuses',

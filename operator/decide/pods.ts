@@ -49,13 +49,15 @@ const SAME_STATE: Record<string, PodReason> = {
 const reasonOf = (word: string | undefined): PodReason | undefined =>
   POD_REASONS.find((reason) => reason === (SAME_STATE[word ?? ''] ?? word))
 
-/** Only what every answer of a registry says, as far as it can be told from it. */
+/** What every answer of a registry says, as far as it can be told from it; addresses differ from try to try. */
 const pullFailure = (message = ''): string =>
-  /not found|manifest unknown|does not exist/i.test(message)
-    ? ': the registry does not have it'
-    : /unauthori[sz]ed|denied|forbidden|authentication/i.test(message)
-      ? ': the registry refuses, see podTemplate.imagePullSecrets'
-      : ''
+  /dial tcp|connection refused|no such host|timeout/i.test(message)
+    ? ': the registry does not answer'
+    : /not found|manifest unknown|does not exist/i.test(message)
+      ? ': the registry does not have it'
+      : /unauthori[sz]ed|denied|forbidden|authentication/i.test(message)
+        ? ': the registry refuses, see podTemplate.imagePullSecrets'
+        : ''
 
 const withoutNames = (message: string, pod: string): string => message.replaceAll(pod, 'the pod')
 
@@ -99,8 +101,8 @@ const problemOfPod = (pod: Pod): PodProblem[] => {
     return [
       {
         reason: 'Unschedulable',
-        // What comes behind is about pods that might give way, and differs with each try.
-        message: `no node takes the pod: ${(scheduled.message ?? '').replace(/\.? *preemption:.*/s, '')}`,
+        // The sentences behind the first are about what might give way, and differ from try to try.
+        message: `no node takes the pod: ${(scheduled.message ?? '').split('. ')[0]}`,
       },
     ]
   return (pod.status?.containerStatuses ?? [])
