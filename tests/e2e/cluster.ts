@@ -26,11 +26,16 @@ export const openBroker = async () => {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     })
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
-    return answer.status === 204 ? undefined : answer.json()
+    const text = await answer.text()
+    return text === '' ? undefined : JSON.parse(text)
   }
   return {
     queues: async (): Promise<string[]> =>
       ((await call('GET', 'queues/%2F?columns=name')) as { name: string }[]).map(({ name }) => name),
+    /** The policy of a queue, which has the queue's name. */
+    policy: (name: string) => call('GET', `policies/%2F/${name}`) as Promise<{ definition: object }>,
+    declare: (queue: string, args: object) => call('PUT', `queues/%2F/${queue}`, { durable: true, arguments: args }),
+    drop: (queue: string) => call('DELETE', `queues/%2F/${queue}`),
     /** Takes up to `count` messages off a queue. */
     take: (queue: string, count: number) =>
       call('POST', `queues/%2F/${queue}/get`, { count, ackmode: 'ack_requeue_false', encoding: 'auto' }) as Promise<
