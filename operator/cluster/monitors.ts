@@ -65,6 +65,13 @@ export const createMonitors = (
       if (kind === KIND) touched(`${object?.metadata.namespace}/${name}`)
   }
 
+  /** The kind has left the cluster; until it is back there is nothing to follow. */
+  const giveUp = (kind: MonitorKind): void => {
+    for (const reflector of followed.get(kind) ?? []) void reflector.close()
+    followed.delete(kind)
+    known = undefined
+  }
+
   const follow = (kind: MonitorKind): Reflector[] => {
     const scopes = namespaces.length === 0 ? [{}] : namespaces.map((namespace) => ({ namespace }))
     const reflectors = scopes.map((scope) =>
@@ -73,17 +80,37 @@ export const createMonitors = (
         MONITORS[kind],
         { ...scope, labelSelector: CHILD_SELECTOR },
         ({ before, after }) => tell(after ?? before),
-        (error) => {
-          if (!isNotFound(error)) return failed(error)
-          // The kind has left the cluster; until it is back there is nothing to follow.
-          followed.delete(kind)
-          known = undefined
-          for (const reflector of reflectors) void reflector.close()
-        },
+        (error) => (isNotFound(error) ? giveUp(kind) : failed(error)),
       ),
     )
     followed.set(kind, reflectors)
     return reflectors
+  }
+
+  /** Applies or removes what a pipeline has of a kind that the cluster had a minute ago at the latest. */
+  const keep = async (
+    kind: MonitorKind,
+    pipeline: Pipeline,
+    intent: KubeObject | undefined,
+  ): Promise<'applied' | 'changing' | 'missing'> => {
+    const resource = MONITORS[kind]
+    const reflectors = followed.get(kind) ?? follow(kind)
+    const there = reflectors
+      .flatMap((reflector) => reflector.list())
+      .filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === pipeline.metadata.uid))
+    if (intent === undefined) {
+      for (const live of there) await applier.remove(resource, live)
+      return there.length > 0 || !reflectors.every((reflector) => reflector.synced()) ? 'changing' : 'applied'
+    }
+    const live = there.find((monitor) => keyOf(monitor) === keyOf(intent))
+    try {
+      await applier.apply(resource, owned(pipeline, intent), live)
+      return 'applied'
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+      giveUp(kind)
+      return 'missing'
+    }
   }
 
   return {
@@ -96,24 +123,10 @@ export const createMonitors = (
       const missing: string[] = []
       let pending = false
       for (const kind of KINDS) {
-        const resource = MONITORS[kind]
         const intent = wanted.find((monitor) => monitor.kind === kind)?.intent
-        if (!plurals.has(resource.plural)) {
-          if (intent !== undefined) missing.push(resource.kind)
-          continue
-        }
-        const reflectors = followed.get(kind) ?? follow(kind)
-        const there = reflectors
-          .flatMap((reflector) => reflector.list())
-          .filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === pipeline.metadata.uid))
-        if (intent !== undefined)
-          await applier.apply(
-            resource,
-            owned(pipeline, intent),
-            there.find((live) => keyOf(live) === keyOf(intent)),
-          )
-        else for (const live of there) await applier.remove(resource, live)
-        pending ||= intent === undefined && (there.length > 0 || !reflectors.every((reflector) => reflector.synced()))
+        const kept = plurals.has(MONITORS[kind].plural) ? await keep(kind, pipeline, intent) : 'missing'
+        if (kept === 'missing' && intent !== undefined) missing.push(MONITORS[kind].kind)
+        pending ||= kept === 'changing'
       }
       return wanted.length === 0 && !pending ? undefined : { missing, state: pending ? 'changing' : 'applied' }
     },
