@@ -41,13 +41,17 @@ export const explanationOf = (word: string | undefined, { runbooks, conditions }
     )}\n\n${listing(runbooks)}`
   const same = (name: string): boolean => name.toLowerCase() === word.toLowerCase()
   const page = runbooks.find((runbook) => same(runbook.word))
-  if (page !== undefined) return page.text
   const condition = conditions.find(({ type }) => same(type))
-  if (condition === undefined) {
+  if (page === undefined && condition === undefined) {
     const known = [...runbooks.map((runbook) => runbook.word), ...conditions.map(({ type }) => type)]
     throw new Failure(EXIT.notFound, `"${word}" is no condition and no reason${suggestion(word, known, '')}`)
   }
-  return `${condition.type}: ${condition.meaning}\n\n${listing(runbooksOf(condition.type, runbooks))}`
+  return [
+    ...(condition === undefined
+      ? []
+      : [`${condition.type}: ${condition.meaning}\n\n${listing(runbooksOf(condition.type, runbooks))}`]),
+    ...(page === undefined ? [] : [page.text]),
+  ].join('\n\n')
 }
 
 const explain = (world: World, word: string | undefined): number => {

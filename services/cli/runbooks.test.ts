@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { SCALING_REASONS } from '#contract/scaling/reasons.ts'
 import { explanationOf, RUNBOOKS, readBook } from './explain-command.ts'
 import { EXIT } from './failure.ts'
 import { flawsOf, toRunbook } from './runbook.ts'
@@ -9,7 +10,7 @@ import { flawsOf, toRunbook } from './runbook.ts'
  * Words that the operator's sources hold where a reason could stand, and that are none. A new word either gets a page,
  * docs/runbooks/WORD.md, or stands here.
  */
-const NO_REASONS = ['True', 'False', 'Unknown', 'Normal', 'Warning', 'Ingress', 'IfNotPresent']
+const NO_REASONS = ['True', 'False', 'Unknown', 'Normal', 'Warning', 'Ingress', 'IfNotPresent', 'Changed', 'Drifted']
 
 /** A capitalised literal, and the word and the sign before it. */
 const LITERAL = /((?:\w+\s+)?\S*\s*)'([A-Z][A-Za-z]*[a-z][A-Za-z]*)'/g
@@ -29,13 +30,13 @@ const sources = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
   .split('\n')
   .filter((file) => /^operator\/(decide\/|[^/]*$)/.test(file) && file.endsWith('.ts') && !file.endsWith('.test.ts'))
 const operator = sources.map((file) => readFileSync(file, 'utf8'))
+const words = new Set([...operator.flatMap(wordsIn), ...Object.keys(SCALING_REASONS)])
 
 const book = readBook(RUNBOOKS)
 const types = book.conditions.map(({ type }) => type)
 const pages = book.runbooks.map(({ word }) => word)
 
 it('every reason that the operator can give has a page', () => {
-  const words = new Set(operator.flatMap(wordsIn))
   expect([...words].filter((word) => ![...pages, ...types, ...NO_REASONS].includes(word)).sort()).toEqual([])
 })
 
@@ -56,7 +57,7 @@ it.each([
 ])('but not in %s', (_, source) => expect(wordsIn(source)).toEqual([]))
 
 it('every page is of a reason that the operator can give', () =>
-  expect(pages.filter((word) => !operator.some((text) => text.includes(`'${word}'`)))).toEqual([]))
+  expect(pages.filter((word) => !words.has(word))).toEqual([]))
 
 describe.each(book.runbooks)('the page of $word', (runbook) => {
   it('has the form of all', () => expect(flawsOf(runbook)).toEqual([]))
@@ -79,6 +80,8 @@ it.each([
   ['a reason', 'QueueTaken', '# QueueTaken'],
   ['a reason in any case', 'queuetaken', '# QueueTaken'],
   ['a condition', 'Stalled', 'QueueTaken'],
+  ['a word that is both, as one', 'Paused', 'An annotation of the pipeline holds'],
+  ['and as the other', 'Paused', 'Paused: the operator leaves the pipeline alone'],
   ['nothing', undefined, 'REASON'],
 ])('explains %s', (_, word, text) => expect(explanationOf(word, book)).toContain(text))
 

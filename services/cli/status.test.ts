@@ -75,6 +75,7 @@ it.each<[string, PipelineView, string | undefined]>([
     pipeline({ conditions: [condition('ScalingActive', 'False', 'ScalingOff')] }),
     undefined,
   ],
+  ['pods of a former release', pipeline({ conditions: [condition('UpToDate', 'False', 'FormerRelease')] }), undefined],
   ['a roll-out', pipeline({ conditions: [condition('Progressing', 'True')] }), undefined],
 ])('%s: attention is asked for where it should be', (_, seen, line) => {
   const asked = sections(seen)

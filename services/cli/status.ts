@@ -7,8 +7,8 @@ import { toTable } from './table.ts'
 const BAD_WHEN_TRUE = ['Degraded', 'Stalled', 'Paused']
 /** They say that something moves, which is neither. */
 const NEITHER = ['Progressing', 'Reconciling']
-/** Somebody wanted it so. */
-const WANTED = ['ScalingOff']
+/** Somebody wanted it so, or it follows from what another condition says already. */
+const WANTED = ['ScalingOff', 'FormerRelease', 'NotDecided']
 
 /** True when a condition asks for somebody's attention. */
 export const needsAttention = ({ type, status, reason }: ConditionView): boolean =>
