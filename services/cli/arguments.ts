@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs from 'yargs'
-import { doctor, get, list, raw, send, viewConfig, type World } from './commands.ts'
+import { get, list, raw, send, viewConfig, type World } from './commands.ts'
 import { deadLettersCommands } from './dead-letters-commands.ts'
 import { devicesCommands } from './devices-commands.ts'
+import { doctorCommand } from './doctor-command.ts'
 import { eventsCommand } from './events-command.ts'
 import { explainCommand } from './explain-command.ts'
 import { EXIT, Failure } from './failure.ts'
@@ -57,7 +58,7 @@ export const runCommandLine = async (argv: string[], open: Run): Promise<number>
     .command(explainCommand(act))
     .command(eventsCommand(act))
     .command(logsCommand(act))
-    .command('doctor', 'checks everything between a device and a reader', {}, act(doctor))
+    .command(doctorCommand(act))
     .command(
       'send <file>',
       'signs and posts a recording from a file, or from - (standard input)',

@@ -5,7 +5,6 @@ import { readRecording } from '#contract/recording.ts'
 import type { TraceContext } from '#contract/traceparent.ts'
 import type { Cluster } from './cluster.ts'
 import { type Device, deviceFrom, post } from './device.ts'
-import { examine } from './doctor.ts'
 import { EXIT, exitOf, Failure } from './failure.ts'
 import { askApi, problemText } from './http.ts'
 import { type SettingName, type Settings, shownSetting } from './settings.ts'
@@ -162,15 +161,6 @@ export const get = async (world: World, id: string): Promise<number> => {
 export const raw = async (world: World, id: string): Promise<number> => {
   world.out(Buffer.from(await (await ask(world, `/api/signals/${encodeURIComponent(id)}/raw`)).arrayBuffer()))
   return EXIT.ok
-}
-
-export const doctor = async (world: World): Promise<number> => {
-  const checks = await examine(world.settings, world.cluster, world)
-  for (const { name, problem, fix } of checks)
-    world.out(problem === undefined ? `ok    ${name}` : `FAIL  ${name}: ${problem}\n      fix: ${fix}`)
-  const failed = checks.filter(({ problem }) => problem !== undefined).length
-  world.out(`${checks.length - failed} ok, ${failed} failed`)
-  return failed === 0 ? EXIT.ok : EXIT.failed
 }
 
 export const viewConfig = (world: World): number => {

@@ -147,7 +147,8 @@ export const openKube = (config: KubeConfig): Kube => {
       ).json() as Promise<T>,
     tunnel: (namespace, pod, port) => {
       const dial: Dial = async (socket) => {
-        await new PortForward(config).portForward(namespace, pod, [port], socket, null, socket)
+        const link = await new PortForward(config).portForward(namespace, pod, [port], socket, null, socket)
+        return () => (typeof link === 'function' ? link() : link)?.close()
       }
       return openTunnel(dial)
     },
