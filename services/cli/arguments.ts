@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import yargs from 'yargs'
+import { bundleCommand } from './bundle-command.ts'
 import { get, list, raw, send, viewConfig, type World } from './commands.ts'
 import { deadLettersCommands } from './dead-letters-commands.ts'
 import { devicesCommands } from './devices-commands.ts'
@@ -58,6 +59,7 @@ export const runCommandLine = async (argv: string[], open: Run): Promise<number>
     .command(explainCommand(act))
     .command(eventsCommand(act))
     .command(logsCommand(act))
+    .command(bundleCommand(act, version()))
     .command(doctorCommand(act))
     .command(
       'send <file>',
