@@ -25,6 +25,7 @@ export default defineConfig({
             'operator/**/*.test.ts',
             'k8s/**/*.test.ts',
             'tests/architecture/*.test.ts',
+            'tests/bench/scaling/*.test.ts',
             'tests/faults/oracle.test.ts',
             'tests/faults/sabotage.test.ts',
           ],

@@ -43,14 +43,14 @@ export const planScaling = (
   memory: Memory | undefined,
   nowMs: number,
 ): ScalingPlan => {
-  const { scaling, replicas: fixed, prefetch: concurrency } = spec.signals
+  const { scaling, replicas: fixed, batch } = spec.signals
   const before = status?.scaling
   const { current, ready } = seen.replicas
   const facts: Facts = {
     ...seen,
     replicas: { current, ready },
     fixed,
-    concurrency,
+    concurrency: batch.size,
     pauses: pausesOf(metadata.annotations),
   }
   const decision = decideScaling(facts, scaling, memory ?? freshMemory(nowMs, before?.inputs), nowMs)

@@ -3,6 +3,7 @@ import { benchApi } from './api.ts'
 import { benchDrain } from './drain.ts'
 import { benchIngest } from './ingest.ts'
 import { benchPipeline } from './pipeline.ts'
+import { benchScaling } from './scaling/report.ts'
 import { benchSoak } from './soak.ts'
 
 // `npm run bench -- NAME [--seconds N] [--json]` on the local cluster; prints one object last.
@@ -15,6 +16,7 @@ const BENCHES: Record<string, Bench> = {
   pipeline: { run: benchPipeline, limitedBy: SHARED_CORES },
   drain: { run: benchDrain, limitedBy: SHARED_CORES },
   api: { run: benchApi, limitedBy: SHARED_CORES },
+  scaling: { run: () => benchScaling(process.argv.includes('--simulate')), limitedBy: 'nothing: it is a model' },
   soak: { run: benchSoak, limitedBy: 'the rate that it is sent at: it looks for loss, not for speed' },
 }
 

@@ -181,6 +181,18 @@ describe('when something is to do', () => {
       'Steady',
     ],
     [
+      'but the pods of long jobs stay with them',
+      looks(0, 9),
+      9,
+      {
+        memory: { rates: rate(1 / 90) },
+        concurrency: 1,
+        scaling: { ...free, triggers: [queue({ excludeUnacknowledged: 'true' })] },
+      },
+      9,
+      'Steady',
+    ],
+    [
       'a backlog that is gone sooner than a pod could help',
       looks(10, 0, { arrival: 30, service: 30 }),
       4,
@@ -297,15 +309,27 @@ describe('when less is to do', () => {
     ],
     [
       'none goes while the backlog will last for twice too long',
-      looks(3000, 10, { arrival: 50, service: 50 }),
-      10,
+      looks(4400, 10, { arrival: 60, service: 72 }),
+      20,
       {
-        ready: 5,
-        scaling: { ...free, slo: { targetDrainSeconds: 600, targetUtilization: 1 } },
+        ready: 8,
+        scaling: { ...free, slo: { targetDrainSeconds: 60, targetUtilization: 1 } },
         memory: { rates: rate(9) },
       },
-      10,
+      20,
       'BurstHold',
+    ],
+    [
+      'pods that are merely used to the full are no burst',
+      looks(40, 10, { arrival: 60, service: 60 }),
+      20,
+      {
+        ready: 6,
+        scaling: { ...free, slo: { targetDrainSeconds: 60, targetUtilization: 1 } },
+        memory: { rates: rate(9) },
+      },
+      7,
+      'BacklogAndRate',
     ],
     [
       'none goes while messages are missing',

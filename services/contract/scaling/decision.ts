@@ -58,12 +58,16 @@ const drainEta = ({ inputs, replicas }: Situation): number | undefined => {
   return spare > 0 ? Math.ceil((ready + unacked) / spare) : undefined
 }
 
-/** More than half of what is needed is missing, or it would take more than twice as long as it may. */
+/**
+ * More than half of what is needed is missing; or so much waits that it alone takes longer than it may, and with what
+ * arrives more than twice as long. Pods that are merely used to the full are no burst.
+ */
 const isBurst = (situation: Situation, wanted: number, eta: number | undefined, scaling: Scaling): boolean => {
   const { inputs, replicas } = situation
   if (inputs.downstreamRate !== undefined) return false
-  const late = inputs.serviceRate !== undefined && (eta === undefined || eta > 2 * scaling.slo.targetDrainSeconds)
-  return wanted >= BURST * Math.max(1, replicas.ready) || late
+  const { targetDrainSeconds: drain } = scaling.slo
+  const waiting = (inputs.ready ?? 0) > (inputs.serviceRate?.value ?? Number.POSITIVE_INFINITY) * replicas.ready * drain
+  return wanted >= BURST * Math.max(1, replicas.ready) || (waiting && (eta ?? Number.POSITIVE_INFINITY) > 2 * drain)
 }
 
 type Step = [name: string, reason: ScalingReason, limit: (wanted: number) => number]

@@ -39,22 +39,22 @@ export const triggerName = (trigger: Trigger, index: number): string => trigger.
 const rateOf = ({ inputs }: Situation, trigger: RabbitTrigger): number | undefined =>
   inputs.serviceRate?.value ?? (trigger.metadata.mode === 'MessageRate' ? Number(trigger.metadata.value) : undefined)
 
+/** How many times a pod can take all that it takes at once, within the drain time. */
+const wavesOf = ({ inputs }: Situation, rate: number, { slo }: Scaling): number =>
+  (slo.targetDrainSeconds * rate) / inputs.concurrency
+
 /**
  * Pods by arrival and backlog; after DS2 (OSDI '18) and Flink's autoscaler. Long jobs count in whole waves: of 90 s jobs
  * a pod does not a half in 45 s.
  */
-const termsOf = (
-  { inputs, replicas }: Situation,
-  backlog: number,
-  arrival: number,
-  rate: number,
-  { slo }: Scaling,
-): Terms => {
-  const waves = (slo.targetDrainSeconds * rate) / inputs.concurrency
-  const each = waves >= WAVES ? rate * slo.targetDrainSeconds : inputs.concurrency * Math.max(1, Math.floor(waves))
+const termsOf = (situation: Situation, backlog: number, arrival: number, rate: number, scaling: Scaling): Terms => {
+  const { inputs, replicas } = situation
+  const { targetDrainSeconds: drain, targetUtilization } = scaling.slo
+  const waves = wavesOf(situation, rate, scaling)
+  const each = waves >= WAVES ? rate * drain : inputs.concurrency * Math.max(1, Math.floor(waves))
   return {
-    steady: arrival / (slo.targetUtilization * rate),
-    startup: (Math.max(0, arrival - rate * replicas.ready) * inputs.startupSeconds) / (rate * slo.targetDrainSeconds),
+    steady: arrival / (targetUtilization * rate),
+    startup: (Math.max(0, arrival - rate * replicas.ready) * inputs.startupSeconds) / (rate * drain),
     backlog: backlog / each,
   }
 }
@@ -64,13 +64,15 @@ const queueDemand = (situation: Situation, trigger: RabbitTrigger, scaling: Scal
   const { ready, unacked, publishRate: arrival = 0 } = inputs
   if (ready === undefined || unacked === undefined) return undefined
   const { mode = 'QueueLength', value, activationValue = '0', excludeUnacknowledged } = trigger.metadata
-  const backlog = ready + (excludeUnacknowledged === 'true' ? 0 : unacked)
+  const rate = rateOf(situation, trigger)
+  // A long job that is under way keeps its pod, or it would have to begin again elsewhere.
+  const isLong = rate !== undefined && wavesOf(situation, rate, scaling) < WAVES
+  const backlog = ready + (excludeUnacknowledged === 'true' && !isLong ? 0 : unacked)
   // A queue whose pods keep up is empty at every look and not idle: its rate shows it.
   const isActive =
     mode === 'MessageRate'
       ? arrival > Number(activationValue) || backlog > 0
       : backlog > Number(activationValue) || (Number(activationValue) === 0 && arrival > 0)
-  const rate = rateOf(situation, trigger)
   const terms =
     rate === undefined
       ? { ...NO_TERMS, backlog: backlog / Number(value) }

@@ -17,7 +17,7 @@ export type Facts = {
   pauses: Pauses
   /** `spec.signals.replicas`. */
   fixed: number | undefined
-  /** Messages that one pod takes at once: `spec.signals.prefetch`. */
+  /** Messages that one pod handles together: `spec.signals.batch.size`. */
   concurrency: number
 }
 
