@@ -13,6 +13,7 @@ import { output, text, textOr } from './flags.ts'
 import { logsCommand } from './logs-command.ts'
 import { duration, positive, whole } from './numbers.ts'
 import { pauseCommand, resumeCommand } from './pause-command.ts'
+import { scaleCommand } from './scale-explain-command.ts'
 import type { SettingName } from './settings.ts'
 import { type World as SimulationWorld, simulate } from './simulate.ts'
 import { statusCommand } from './status-command.ts'
@@ -57,6 +58,7 @@ export const runCommandLine = async (argv: string[], open: Run): Promise<number>
     .command(pauseCommand(act))
     .command(resumeCommand(act))
     .command(explainCommand(act))
+    .command(scaleCommand(act))
     .command(eventsCommand(act))
     .command(logsCommand(act))
     .command(bundleCommand(act, version()))
