@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { KEY_ID } from './device-key.ts'
-import { hmacSha256 } from './digest.ts'
+import { hmacSha256Hex } from './digest.ts'
 import { isNonce } from './request-signature.ts'
 
 /**
@@ -33,15 +33,18 @@ export type CoveredRequest = { method: string; path: string; contentDigest: stri
 
 /** The signature's 32 bytes over the RFC 9421 signature base. */
 export const signHttpRequest = (deviceKey: Uint8Array, request: CoveredRequest, params: string): Buffer =>
-  hmacSha256(
-    deviceKey,
-    [
-      `"@method": ${request.method}`,
-      `"@path": ${request.path}`,
-      `"content-digest": ${request.contentDigest}`,
-      `"x-device-id": ${request.deviceId}`,
-      `"@signature-params": ${params}`,
-    ].join('\n'),
+  Buffer.from(
+    hmacSha256Hex(
+      deviceKey,
+      [
+        `"@method": ${request.method}`,
+        `"@path": ${request.path}`,
+        `"content-digest": ${request.contentDigest}`,
+        `"x-device-id": ${request.deviceId}`,
+        `"@signature-params": ${params}`,
+      ].join('\n'),
+    ),
+    'hex',
   )
 
 /** True when the signature is the key's; compared in constant time. */

@@ -1,4 +1,4 @@
-import { equalsHex, hmacSha256 } from './digest.ts'
+import { equalsHex, hmacSha256Hex } from './digest.ts'
 
 /**
  * What the producer signs of a message on the broker. It covers nothing that a retry changes: no routing key,
@@ -26,8 +26,8 @@ const canonicalMessage = (message: SignedMessage): string =>
 
 /** The `x-sig` header: 64 lower-case hex digits. */
 export const signMessage = (pipelineKey: Uint8Array, message: SignedMessage): string =>
-  hmacSha256(pipelineKey, canonicalMessage(message)).toString('hex')
+  hmacSha256Hex(pipelineKey, canonicalMessage(message))
 
 /** True when `x-sig` is the key's; compared in constant time. */
 export const verifiesMessage = (pipelineKey: Uint8Array, message: SignedMessage, signatureHex: string): boolean =>
-  equalsHex(hmacSha256(pipelineKey, canonicalMessage(message)), signatureHex)
+  equalsHex(hmacSha256Hex(pipelineKey, canonicalMessage(message)), signatureHex)

@@ -1,4 +1,4 @@
-import { equalsHex, hmacSha256 } from './digest.ts'
+import { equalsHex, hmacSha256Hex } from './digest.ts'
 
 /** The default signing scheme of devices. */
 export const SCHEME = 'XRAY1-HMAC-SHA256'
@@ -37,7 +37,7 @@ const canonicalRequest = (request: SignedRequest): string =>
 
 /** The signature's 32 bytes. The header carries them as `v1=<hex>`. */
 export const signRequest = (deviceKey: Uint8Array, request: SignedRequest): Buffer =>
-  hmacSha256(deviceKey, canonicalRequest(request))
+  Buffer.from(hmacSha256Hex(deviceKey, canonicalRequest(request)), 'hex')
 
 /**
  * True when one of the received signatures is the key's. Every one is compared, so that the time taken does not say
@@ -49,6 +49,6 @@ export const verifiesRequest = (
   request: SignedRequest,
   signatures: readonly string[],
 ): boolean => {
-  const computed = signRequest(deviceKey, request)
-  return signatures.map((hex) => equalsHex(computed, hex)).includes(true)
+  const computedHex = hmacSha256Hex(deviceKey, canonicalRequest(request))
+  return signatures.map((hex) => equalsHex(computedHex, hex)).includes(true)
 }
