@@ -53,7 +53,7 @@ const removeTopology = async (context: FinalizeContext, pipeline: Pipeline): Pro
 export const finalize = async (context: FinalizeContext, pipeline: Pipeline): Promise<Done> => {
   const { name, namespace = '', finalizers = [], resourceVersion, uid = '', deletionTimestamp = '' } = pipeline.metadata
   if (!finalizers.includes(FINALIZER)) return undefined
-  const owns = queueHolder(pipeline, context.caches.pipelines()) === undefined
+  const owns = queueHolder(pipeline, context.caches.onQueueOf(pipeline)) === undefined
   if (pipeline.spec.deletionPolicy === 'Delete' && owns) {
     try {
       await removeTopology(context, pipeline)

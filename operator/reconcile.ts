@@ -104,7 +104,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   // Observe.
   const nowMs = context.now()
   const memory = context.memories.of(pipeline)
-  const holder = queueHolder(pipeline, context.caches.pipelines())
+  const holder = queueHolder(pipeline, context.caches.onQueueOf(pipeline))
   const idle = holder !== undefined || spec.paused
   const names = topologyNames(topologySpecOf(spec))
   const broker = await observeBroker(context, pipeline, toTopology(topologySpecOf(spec)), names, !idle)

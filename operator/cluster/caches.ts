@@ -7,7 +7,7 @@ import { type Change, type Reflector, reflect } from '#kit/reflector.ts'
 import type { Resource } from '#kit/resource.ts'
 import { createSharing } from '#kit/sharing.ts'
 import { byOwner } from '#kit/store.ts'
-import { CHILD_SELECTOR, type Pipeline } from '../decide/pipeline.ts'
+import { CHILD_SELECTOR, type Pipeline, queueIdentity } from '../decide/pipeline.ts'
 import { type ChildKind, RESOURCES } from '../decide/resources.ts'
 
 export const PIPELINES: Resource = { group: GROUP, version: VERSION, plural: PLURAL, kind: KIND }
@@ -16,6 +16,8 @@ export const PIPELINES: Resource = { group: GROUP, version: VERSION, plural: PLU
 export type Caches = {
   pipeline: (key: string) => Pipeline | undefined
   pipelines: () => Pipeline[]
+  /** The pipelines that name a pipeline's queue, itself among them. */
+  onQueueOf: (pipeline: Pipeline) => Pipeline[]
   child: (kind: ChildKind, key: string) => KubeObject | undefined
   /** The objects of a kind that a pipeline owns. */
   owned: (kind: ChildKind, uid: string) => KubeObject[]
@@ -42,7 +44,10 @@ export const followCluster = (
     for (const key of new Set([...ownerKeys(change.before, KIND), ...ownerKeys(change.after, KIND)]))
       touched(key, priorityOf(change))
   }
-  const pipelines = scopes.map((scope) => reflect(client, PIPELINES, { ...scope, expectations }, changed, failed))
+  const indexers = { queue: (object: KubeObject) => [queueIdentity(object as Pipeline)] }
+  const pipelines = scopes.map((scope) =>
+    reflect(client, PIPELINES, { ...scope, transform: createSharing(), indexers, expectations }, changed, failed),
+  )
   const kinds = Object.entries(RESOURCES) as [ChildKind, Resource][]
   const children = new Map<ChildKind, Reflector[]>(
     kinds.map(([kind, resource]) => [
@@ -70,6 +75,8 @@ export const followCluster = (
   return {
     pipeline: (key) => find(pipelines, key) as Pipeline | undefined,
     pipelines: () => pipelines.flatMap((reflector) => reflector.list()) as Pipeline[],
+    onQueueOf: (pipeline) =>
+      pipelines.flatMap((reflector) => reflector.by('queue', queueIdentity(pipeline))) as Pipeline[],
     child: (kind, key) => find(children.get(kind) ?? [], key),
     owned: (kind, uid) => (children.get(kind) ?? []).flatMap((reflector) => reflector.by('owner', uid)),
     synced: () => all.every((reflector) => reflector.synced()),
