@@ -2,6 +2,7 @@ import { topologySpecOf } from '#contract/pipeline.ts'
 import { formerRetryQueues, topologyNames } from '#contract/topology.ts'
 import type { Client } from '#kit/client.ts'
 import type { Recorder } from '#kit/events.ts'
+import { hasFinalizer, withoutFinalizer } from '#kit/finalizers.ts'
 import { objectPath } from '#kit/resource.ts'
 import type { Done } from '#kit/work-queue.ts'
 import { type Caches, PIPELINES } from './cluster/caches.ts'
@@ -51,8 +52,8 @@ const removeTopology = async (context: FinalizeContext, pipeline: Pipeline): Pro
 
 /** Ends a pipeline: the queues by its deletion policy, then our finalizer; its children go by their owner. */
 export const finalize = async (context: FinalizeContext, pipeline: Pipeline): Promise<Done> => {
-  const { name, namespace = '', finalizers = [], resourceVersion, uid = '', deletionTimestamp = '' } = pipeline.metadata
-  if (!finalizers.includes(FINALIZER)) return undefined
+  const { name, namespace = '', uid = '', deletionTimestamp = '' } = pipeline.metadata
+  if (!hasFinalizer(pipeline, FINALIZER)) return undefined
   const owns = queueHolder(pipeline, context.caches.onQueueOf(pipeline)) === undefined
   if (pipeline.spec.deletionPolicy === 'Delete' && owns) {
     try {
@@ -68,11 +69,10 @@ export const finalize = async (context: FinalizeContext, pipeline: Pipeline): Pr
       })
     }
   }
-  const body = { metadata: { resourceVersion, finalizers: finalizers.filter((finalizer) => finalizer !== FINALIZER) } }
   await context.client.request({
     method: 'PATCH',
     path: objectPath(PIPELINES, namespace, name),
-    body,
+    body: withoutFinalizer(pipeline, FINALIZER),
     contentType: 'application/merge-patch+json',
   })
   context.memories.forget(uid)

@@ -3,6 +3,7 @@ import { formerRetryQueues, topologyNames, toTopology } from '#contract/topology
 import type { Applier } from '#kit/apply.ts'
 import type { Client, KubeObject } from '#kit/client.ts'
 import type { Recorder } from '#kit/events.ts'
+import { hasFinalizer, withFinalizer } from '#kit/finalizers.ts'
 import { objectPath } from '#kit/resource.ts'
 import type { Done } from '#kit/work-queue.ts'
 import { carryOut, deploymentsOf } from './actions.ts'
@@ -49,10 +50,8 @@ const patch = (context: Context, { metadata }: Pipeline, subresource: '' | '/sta
   })
 
 /** Sets our finalizer: the first write, before anything outside of the cluster is made. */
-const addFinalizer = (context: Context, pipeline: Pipeline): Promise<unknown> => {
-  const { resourceVersion, finalizers = [] } = pipeline.metadata
-  return patch(context, pipeline, '', { metadata: { resourceVersion, finalizers: [...finalizers, FINALIZER] } })
-}
+const addFinalizer = (context: Context, pipeline: Pipeline): Promise<unknown> =>
+  patch(context, pipeline, '', withFinalizer(pipeline, FINALIZER))
 
 const scaleOf = (deployment: KubeObject | undefined): { current: number; running: number; ready: number } => {
   const { replicas: current = 0 } = (deployment?.spec ?? {}) as { replicas?: number }
@@ -99,7 +98,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   if (pipeline === undefined) return undefined
   if (pipeline.metadata.deletionTimestamp !== undefined) return finalize(context, pipeline)
   const { spec, metadata } = pipeline
-  if (!metadata.finalizers?.includes(FINALIZER)) return void (await addFinalizer(context, pipeline))
+  if (!hasFinalizer(pipeline, FINALIZER)) return void (await addFinalizer(context, pipeline))
 
   // Observe.
   const nowMs = context.now()

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { keysSecretName, type PipelineSpec } from '#contract/pipeline.ts'
 import { ApiError, type Client, isConflict, isNotFound, type KubeObject, METADATA_ONLY } from '#kit/client.ts'
+import { controllerReference } from '#kit/owners.ts'
 import { collectionPath, objectPath, type Resource } from '#kit/resource.ts'
 import { labelsOf, type Pipeline } from '../decide/pipeline.ts'
 import type { BrokerAccess } from './broker.ts'
@@ -17,12 +18,8 @@ export class SecretProblem extends Error {
  * With deletionPolicy Delete the keys go with the pipeline. Otherwise they have no owner: devices hold keys that are
  * derived from them, and a pipeline that is made anew must know them.
  */
-const ownerOf = ({ apiVersion, kind, metadata, spec }: Pipeline) =>
-  spec.deletionPolicy === 'Delete' && {
-    ownerReferences: [
-      { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '', controller: true, blockOwnerDeletion: true },
-    ],
-  }
+const ownerOf = (pipeline: Pipeline) =>
+  pipeline.spec.deletionPolicy === 'Delete' && { ownerReferences: [controllerReference(pipeline)] }
 
 /**
  * Tells one set of connections from another. It stands on pods, where more people may read it than the Secrets: 40 bits

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { KubeObject } from '#kit/client.ts'
+import { controllerReference } from '#kit/owners.ts'
 import { deployment, type Release } from './deployment.ts'
 import { settingsOf } from './environment.ts'
 import { dashboardMap, metricsService } from './monitors.ts'
@@ -99,18 +100,10 @@ const monitoringOf = (pipeline: Pipeline): Child[] => {
 }
 
 /** An object that goes with its pipeline. */
-export const owned = (pipeline: Pipeline, intent: KubeObject): KubeObject => {
-  const { apiVersion, kind, metadata } = pipeline
-  const owner = {
-    apiVersion,
-    kind,
-    name: metadata.name,
-    uid: metadata.uid ?? '',
-    controller: true,
-    blockOwnerDeletion: true,
-  }
-  return { ...intent, metadata: { ...intent.metadata, ownerReferences: [owner] } }
-}
+export const owned = (pipeline: Pipeline, intent: KubeObject): KubeObject => ({
+  ...intent,
+  metadata: { ...intent.metadata, ownerReferences: [controllerReference(pipeline)] },
+})
 
 /**
  * Everything that a pipeline owns, in the order in which it is applied: accounts and settings before the pods that
