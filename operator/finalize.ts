@@ -1,4 +1,4 @@
-import { topologySpecOf } from '#contract/pipeline.ts'
+import { keysSecretName, topologySpecOf } from '#contract/pipeline.ts'
 import { formerRetryQueues, topologyNames } from '#contract/topology.ts'
 import type { Client } from '#kit/client.ts'
 import type { Recorder } from '#kit/events.ts'
@@ -50,7 +50,17 @@ const removeTopology = async (context: FinalizeContext, pipeline: Pipeline): Pro
   })
 }
 
-/** Ends a pipeline: the queues by its deletion policy, then our finalizer; its children go by their owner. */
+const keysAreShared = ({ caches }: FinalizeContext, { metadata, spec }: Pipeline): boolean =>
+  caches
+    .pipelines()
+    .some(
+      (other) =>
+        other.metadata.uid !== metadata.uid &&
+        other.metadata.namespace === metadata.namespace &&
+        keysSecretName(other.metadata.name, other.spec) === keysSecretName(metadata.name, spec),
+    )
+
+/** Ends a pipeline: queues and keys by its deletion policy, then our finalizer; its children go by their owner. */
 export const finalize = async (context: FinalizeContext, pipeline: Pipeline): Promise<Done> => {
   const { name, namespace = '', uid = '', deletionTimestamp = '' } = pipeline.metadata
   if (!hasFinalizer(pipeline, FINALIZER)) return undefined
@@ -69,6 +79,8 @@ export const finalize = async (context: FinalizeContext, pipeline: Pipeline): Pr
       })
     }
   }
+  if (pipeline.spec.deletionPolicy === 'Delete' && !keysAreShared(context, pipeline))
+    await context.secrets.removeKeys(pipeline)
   await context.client.request({
     method: 'PATCH',
     path: objectPath(PIPELINES, namespace, name),

@@ -20,6 +20,7 @@ const world = (queues: ReturnType<typeof look>[], answers: (number | undefined)[
     secrets: {
       broker: async () => ({ managementUri: '', username: '', password: '', vhost: '/' }),
       ensureKeys: async () => undefined,
+      removeKeys: async () => undefined,
       versions: async () => ({ connections: '', keys: undefined }),
     },
     depths: { look: async () => queues },

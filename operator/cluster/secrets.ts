@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { keysSecretName, type PipelineSpec } from '#contract/pipeline.ts'
 import { ApiError, type Client, isConflict, isNotFound, type KubeObject, METADATA_ONLY } from '#kit/client.ts'
-import { controllerReference } from '#kit/owners.ts'
 import { collectionPath, objectPath, type Resource } from '#kit/resource.ts'
 import { labelsOf, type Pipeline } from '../decide/pipeline.ts'
 import type { BrokerAccess } from './broker.ts'
@@ -15,13 +14,6 @@ export class SecretProblem extends Error {
 }
 
 /**
- * With deletionPolicy Delete the keys go with the pipeline. Otherwise they have no owner: devices hold keys that are
- * derived from them, and a pipeline that is made anew must know them.
- */
-const ownerOf = (pipeline: Pipeline) =>
-  pipeline.spec.deletionPolicy === 'Delete' && { ownerReferences: [controllerReference(pipeline)] }
-
-/**
  * Tells one set of connections from another. It stands on pods, where more people may read it than the Secrets: 40 bits
  * under the pipeline's uid say nothing of a password that was made at random.
  */
@@ -31,11 +23,18 @@ const fingerprint = (uid: string, uris: string[]): string =>
     .digest('hex')
     .slice(0, 10)
 
+const isForbidden = (error: unknown): boolean => error instanceof ApiError && error.status === 403
+
 export type Secrets = {
   /** @throws SecretProblem when a connection Secret is missing or incomplete */
   broker: (namespace: string, spec: PipelineSpec) => Promise<BrokerAccess>
   /** Makes a pipeline's keys unless its Secret is there; the Secret is never read. */
   ensureKeys: (pipeline: Pipeline) => Promise<void>
+  /**
+   * Deletes a pipeline's keys if we made them for it; a Secret that somebody else made stays, and so does one that the
+   * operator may not delete: a pipeline must not stay for ever because of it.
+   */
+  removeKeys: (pipeline: Pipeline) => Promise<void>
   /**
    * What pods must be started anew for when it changes: a fingerprint of the URIs, and the version of the keys Secret,
    * undefined when there is none. At most a minute old. @throws SecretProblem as `broker` does
@@ -59,8 +58,7 @@ export const createSecrets = (client: Client): Secrets => {
           throw new SecretProblem(
             `the Secret ${key} is not there: install the chart that makes it, or create it with the keys ${keys.join(', ')}`,
           )
-        if (error instanceof ApiError && error.status === 403)
-          throw new SecretProblem(`the Secret ${key} may not be read by the operator`)
+        if (isForbidden(error)) throw new SecretProblem(`the Secret ${key} may not be read by the operator`)
         throw error
       })
     const data = Object.fromEntries(
@@ -72,18 +70,19 @@ export const createSecrets = (client: Client): Secrets => {
     return data
   }
 
+  const withoutContent = (path: string): Promise<KubeObject | undefined> =>
+    client.request<KubeObject>({ method: 'GET', path, accept: METADATA_ONLY }).catch((error) => {
+      if (isNotFound(error) || isForbidden(error)) return undefined
+      throw error
+    })
+
   const versions = new Map<string, { atMs: number; version: string | undefined }>()
   const versionOf = async (namespace: string, name: string): Promise<string | undefined> => {
     const key = `${namespace}/${name}`
     const last = versions.get(key)
     if (last !== undefined && Date.now() - last.atMs < MAX_AGE_MS) return last.version
-    const version = await client
-      .request<KubeObject>({ method: 'GET', path: objectPath(SECRETS, namespace, name), accept: METADATA_ONLY })
-      .then(({ metadata }) => `${metadata.uid}.${metadata.resourceVersion}`)
-      .catch((error) => {
-        if (isNotFound(error) || (error instanceof ApiError && error.status === 403)) return undefined
-        throw error
-      })
+    const found = await withoutContent(objectPath(SECRETS, namespace, name))
+    const version = found && `${found.metadata.uid}.${found.metadata.resourceVersion}`
     versions.set(key, { atMs: Date.now(), version })
     return version
   }
@@ -122,8 +121,9 @@ export const createSecrets = (client: Client): Secrets => {
         metadata: {
           name: keysSecretName(name, pipeline.spec),
           namespace,
+          // No owner: the policy may be another by the time that the pipeline is deleted, and devices hold keys that are
+          // derived from these.
           labels: labelsOf(name, 'producer'),
-          ...ownerOf(pipeline),
         },
         stringData: {
           'device-master-k1': randomBytes(32).toString('hex'),
@@ -135,6 +135,17 @@ export const createSecrets = (client: Client): Secrets => {
         if (!isConflict(error)) throw error
       })
       made.add(uid)
+    },
+    removeKeys: async ({ metadata, spec }) => {
+      const { name, namespace = '' } = metadata
+      const path = objectPath(SECRETS, namespace, keysSecretName(name, spec))
+      const found = await withoutContent(path)
+      const ours = Object.entries(labelsOf(name, 'producer'))
+      if (found === undefined || !ours.every(([label, value]) => found.metadata.labels?.[label] === value)) return
+      const body = { preconditions: { uid: found.metadata.uid } }
+      await client.request({ method: 'DELETE', path, body }).catch((error) => {
+        if (!isNotFound(error) && !isForbidden(error)) throw error
+      })
     },
   }
 }
