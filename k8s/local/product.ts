@@ -48,7 +48,9 @@ export const installCharts = async (target: Target, image: string): Promise<stri
     '--set-string',
     `image.${value}`,
   ])
-  await install(target, 'xray-operator', 'xray-operator', 'xray-system', values)
+  // A machine with one node has nothing to gain from a second operator.
+  const replicas = target.local ? ['--set', 'replicas=1'] : []
+  await install(target, 'xray-operator', 'xray-operator', 'xray-system', [...values, ...replicas])
   return `xray-${DATA_CHARTS.join(', xray-')} and xray-operator`
 }
 

@@ -11,12 +11,15 @@ import type { ControlPlane } from './control-plane.ts'
 
 export type Rule = { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] }
 
-/** A running operator, started from this checkout by whom the chart says, with the environment that the chart gives. */
+/** A running operator, started from this checkout by whom the chart says, with the environment that the chart gives. It is ready, leading or not. */
 export type Operator = {
   log: () => string[]
   /** Its metrics, as text. */
   metrics: () => Promise<string>
+  leads: () => Promise<boolean>
   stop: () => Promise<void>
+  /** Ends it without a chance to say so. */
+  kill: () => Promise<void>
 }
 
 /** The operator's chart on a light control plane. */
@@ -88,18 +91,23 @@ const startOperator = async (env: Record<string, string>): Promise<Operator> => 
   const operator: Operator = {
     log: () => lines,
     metrics,
+    leads: async () => /leader_election_master_status\{[^}]*\} 1/.test(await metrics()),
+    kill: async () => {
+      child.kill('SIGKILL')
+      await ended
+    },
     stop: async () => {
       child.kill('SIGTERM')
       const timer = setTimeout(() => child.kill('SIGKILL'), 20_000)
       await ended.finally(() => clearTimeout(timer))
     },
   }
-  await must('the operator to lead', 60_000, async () =>
-    /leader_election_master_status\{[^}]*\} 1/.test(await metrics()) ? true : undefined,
-  ).catch(async (error: Error) => {
-    await operator.stop()
-    throw new Error(`${error.message}; its log ends: ${lines.slice(-5).join('\n')}`)
-  })
+  await must('the operator to be ready', 60_000, async () => ((await probe('/readyz')).ok ? true : undefined)).catch(
+    async (error: Error) => {
+      await operator.stop()
+      throw new Error(`${error.message}; its log ends: ${lines.slice(-5).join('\n')}`)
+    },
+  )
   return operator
 }
 
