@@ -129,7 +129,9 @@ it('a pipeline that has settled costs the API server nothing, and a restart of i
       .since(mark)
       .filter(({ user, resource, verb }) => user === installation.user && resource !== 'leases' && verb !== 'watch')
   const reconciles = async () =>
-    Number(/controller_runtime_reconcile_total\{[^}]*success[^}]*\} (\d+)/.exec(await operator.metrics())?.[1] ?? 0)
+    Number(
+      /controller_runtime_reconcile_total\{[^}]*requeue_after[^}]*\} (\d+)/.exec(await operator.metrics())?.[1] ?? 0,
+    )
   const settle = await reconciles()
   await must('the last changes to be seen', 20_000, async () => ((await reconciles()) >= settle + 3 ? true : undefined))
   const mark = plane.audit.mark()
