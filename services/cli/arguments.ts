@@ -12,6 +12,7 @@ import { EXIT, Failure } from './failure.ts'
 import { output, text, textOr } from './flags.ts'
 import { logsCommand } from './logs-command.ts'
 import { duration, positive, whole } from './numbers.ts'
+import { operationsCommand } from './operations-command.ts'
 import { pauseCommand, resumeCommand } from './pause-command.ts'
 import { scaleCommand } from './scale-explain-command.ts'
 import type { SettingName } from './settings.ts'
@@ -142,6 +143,7 @@ export const runCommandLine = async (argv: string[], open: Run): Promise<number>
         .demandCommand(1, 'expected list, get or raw'),
     )
     .command('dlq', 'dead letters: what could not be stored', (y) => deadLettersCommands(y, act))
+    .command(operationsCommand(act))
     .command(traceCommand(act))
     .command('devices', 'devices and their keys', (y) => devicesCommands(y, act))
     .command('config', 'where xrayctl looks', (y) =>

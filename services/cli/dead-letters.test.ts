@@ -119,7 +119,7 @@ it('an interruption detaches, and says how to look again', async () => {
     { interrupt: 3 },
   )
   expect(exit).toBe(EXIT.interrupted)
-  expect(told).toContain('the operation goes on: GET /api/operations/op1')
+  expect(told).toContain('the operation goes on: "xrayctl ops watch op1"')
   expect(seen.filter((request) => request.startsWith('DELETE'))).toEqual([])
 })
 

@@ -69,7 +69,7 @@ export const follow = async (
     await world.delay(POLL_MS, signal)
     if (signal.aborted) {
       if (terminal.interactive) terminal.draw('')
-      world.tell(`detached; the operation goes on: GET /api/operations/${operation.id} tells how far it is`)
+      world.tell(`detached; the operation goes on: "xrayctl ops watch ${operation.id}" tells how far it is`)
       return { operation, exit: EXIT.interrupted }
     }
     operation = await look(operation.id)
