@@ -14,6 +14,7 @@ import { askOpenLetters } from './cluster/dead-letters.ts'
 import { createDepths } from './cluster/depths.ts'
 import { createMonitors } from './cluster/monitors.ts'
 import { createPods } from './cluster/pods.ts'
+import { createPrometheus } from './cluster/prometheus.ts'
 import { createSecrets } from './cluster/secrets.ts'
 import type { Config } from './config.ts'
 import { createMetrics, WORKERS } from './metrics.ts'
@@ -59,6 +60,7 @@ export const startOperator =
       monitors,
       secrets: createSecrets(writer),
       depths: createDepths(),
+      prometheus: createPrometheus(),
       askOpenLetters: (pipeline) => askOpenLetters(pipeline, config.CLUSTER_DOMAIN),
       memories: createMemories(),
       pods: createPods(writer),

@@ -24,6 +24,7 @@ const world = (queues: ReturnType<typeof look>[], answers: (number | undefined)[
       versions: async () => ({ connections: '', keys: undefined }),
     },
     depths: { look: async () => queues },
+    prometheus: { ask: async () => ({}) },
     memories: createMemories(),
     askOpenLetters: async () => answers[asked++],
     now: () => nowMs,

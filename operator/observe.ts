@@ -1,6 +1,7 @@
 import { formerRetryQueues, type Topology, type TopologyNames } from '#contract/topology.ts'
 import type { QueueLook } from './cluster/broker.ts'
 import type { Depths } from './cluster/depths.ts'
+import type { Prometheus } from './cluster/prometheus.ts'
 import { SecretProblem, type Secrets } from './cluster/secrets.ts'
 import { ensureTopology } from './cluster/topology.ts'
 import type { Pipeline } from './decide/pipeline.ts'
@@ -16,6 +17,7 @@ const ARCHIVE_MS = 15_000
 export type ObserveContext = {
   secrets: Secrets
   depths: Depths
+  prometheus: Prometheus
   memories: Memories
   /** Open dead letters in a pipeline's store, or undefined when its API does not say. */
   askOpenLetters: (pipeline: { name: string; namespace?: string }) => Promise<number | undefined>

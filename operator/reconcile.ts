@@ -67,9 +67,10 @@ const scalingOf = (
   pipeline: Pipeline,
   memory: PipelineMemory,
   signals: KubeObject | undefined,
+  metrics: Record<string, number | undefined>,
   nowMs: number,
 ): ScalingPlan => {
-  const seen = { samples: memory.samples, replicas: scaleOf(signals), metrics: {} }
+  const seen = { samples: memory.samples, replicas: scaleOf(signals), metrics }
   const plan = planScaling(pipeline, seen, memory.scaling, nowMs)
   memory.scaling = plan.memory
   return plan
@@ -107,6 +108,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   const idle = holder !== undefined || spec.paused
   const names = topologyNames(topologySpecOf(spec))
   const broker = await observeBroker(context, pipeline, toTopology(topologySpecOf(spec)), names, !idle)
+  const metrics = await context.prometheus.ask(spec.signals.scaling)
   for (const look of broker.looks) context.measured(pipeline, look.name, look.ready, look.unacked)
   const cached = (component: Component) =>
     context.caches.child('deployment', `${metadata.namespace}/${metadata.name}-${component}`)
@@ -121,7 +123,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   const versions = blocked ? undefined : await context.secrets.versions(pipeline)
 
   // Decide.
-  const decision = scalingOf(pipeline, memory, cached('signals'), nowMs)
+  const decision = scalingOf(pipeline, memory, cached('signals'), metrics, nowMs)
   const replicas = { producer: spec.producer.replicas, signals: decision.replicas, api: spec.api.replicas }
   const keys = decideKeys(keysSecretName(metadata.name, spec), versions?.keys, cached)
   const secrets = { connections: versions?.connections ?? '', keys }
