@@ -1,6 +1,8 @@
+import type { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ChannelModel, type ConfirmChannel, connect } from 'amqplib'
 import { within } from './deadline.ts'
+import { gatherWrites } from './gathered-writes.ts'
 import type { Logger } from './log.ts'
 
 /** amqplib gives a silent connection up after two to three of these: 16 to 24 s. */
@@ -62,6 +64,9 @@ const addressOf = (uri: string, vhost: string) => {
     heartbeat: HEARTBEAT_SECONDS,
   }
 }
+
+/** amqplib's connection has its socket here; the types do not say so. */
+const socketOf = ({ connection }: ChannelModel): Writable => (connection as unknown as { stream: Writable }).stream
 
 /** amqplib drops the broker's reason when it refuses the vhost, the last step of the handshake. */
 const refusalOf = (vhost: string) => (error: Error) => {
@@ -143,6 +148,7 @@ export const superviseLink = (options: LinkOptions): Link => {
         CONNECT_LIMIT_MS,
         connecting.then(withListeners, refusalOf(options.vhost)),
       )
+      gatherWrites(socketOf(model))
       fresh = await stage<ConfirmChannel>(
         'opening a channel',
         SET_UP_LIMIT_MS,
