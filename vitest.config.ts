@@ -26,6 +26,7 @@ export default defineConfig({
             'k8s/**/*.test.ts',
             'tests/architecture/*.test.ts',
             'tests/bench/scaling/*.test.ts',
+            'tests/faults/memory.test.ts',
             'tests/faults/oracle.test.ts',
             'tests/faults/sabotage.test.ts',
           ],

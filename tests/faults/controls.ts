@@ -176,6 +176,16 @@ export const CONTROLS = {
       { file: 'services/runtime/device-watch.ts', from: '    if (!closed)\n', to: '    if (known === undefined)\n' },
     ],
   },
+  'keeps-messages': {
+    what: 'the producer keeps every message that it published',
+    edits: [
+      {
+        file: PUBLISHER,
+        from: '    bytes += body.length\n',
+        to: '    bytes += body.length\n    Object.assign(globalThis, { kept: { publication, former: Reflect.get(globalThis, "kept") } })\n',
+      },
+    ],
+  },
   'no-watchdog': {
     what: 'nobody asks whether the broker is still there',
     edits: [

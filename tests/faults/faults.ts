@@ -7,6 +7,7 @@ import { KILLS } from './kills.ts'
 import { MESSAGES } from './messages.ts'
 import { PODS } from './pods.ts'
 import { REQUESTS } from './requests.ts'
+import { STEADY } from './steady.ts'
 import { STORE } from './store.ts'
 
 /** Every fault of the data plane, in the order of guarantees.md 2. */
@@ -20,4 +21,5 @@ export const FAULTS: Fault[] = [
   ...REQUESTS,
   ...DEVICES,
   ...PODS,
+  ...STEADY,
 ]

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Proxy as TcpProxy } from '../network/proxy.ts'
 import type { Component, Process } from '../stand/service-process.ts'
+import { expectFlat, type MemorySample, READABLE_MEMORY, readMemory } from './memory.ts'
 import { print, type Sheet } from './oracle.ts'
 import { type Stage, withStage } from './stage.ts'
 
@@ -91,38 +92,38 @@ const DISTURBANCES: Disturbance[] = [
 ]
 
 const RATE_PER_SECOND = 50
-const MEGABYTE = 2 ** 20
-/** A process that lived all along may grow by this much after its first 20 s, for buffers and compiled code. */
-const GROWTH_LIMIT = 64 * MEGABYTE
-const WARM_UP_SECONDS = 20
-
-const residentOf = (process: Process): Promise<number> => process.metric('process_resident_memory_bytes')
+const SAMPLE_SECONDS = 5
 
 const disturbFor = async (stage: Stage, seconds: number, random: () => number): Promise<Record<string, number>> => {
   stage.uncount()
-  const elders = [await stage.start('producer'), await stage.start('signals')]
+  const env = { NODE_OPTIONS: READABLE_MEMORY }
+  const elders = [await stage.start('producer', { env }), await stage.start('signals', { env })]
   for (const component of ['producer', 'signals'] as const) await stage.start(component)
   await Promise.all(elders.map((elder) => elder.ready()))
   const load = stage.load({ messages: Number.MAX_SAFE_INTEGER, ratePerSecond: RATE_PER_SECOND, patienceMs: 120_000 })
   const startedAt = performance.now()
   const elapsed = (): number => (performance.now() - startedAt) / 1000
-  let warm: number[] | undefined
-  while (elapsed() < seconds) {
+  const seen = new Map(elders.map((elder): [Process, MemorySample[]] => [elder, []]))
+  for (let sampledAt = 0; elapsed() < seconds; ) {
     await delay(500 + random() * 2_500)
     const [what, disturb] = DISTURBANCES[Math.floor(random() * DISTURBANCES.length)] as Disturbance
     console.error(`${elapsed().toFixed(1).padStart(7)} s  ${what}`)
     await disturb(stage, elders)
-    if (elapsed() > WARM_UP_SECONDS) warm ??= await Promise.all(elders.map(residentOf))
+    if (elapsed() - sampledAt < SAMPLE_SECONDS) continue
+    for (const [elder, samples] of seen) samples.push(await readMemory(elder))
+    sampledAt = elapsed()
   }
   load.stop()
   await load.done
-  const last = await Promise.all(elders.map(residentOf))
-  const growth = elders.map((elder, index) => {
-    const grown = (last[index] ?? 0) - (warm?.[index] ?? last[index] ?? 0)
-    stage.expect(grown < GROWTH_LIMIT, `${elder.component} grew by ${Math.round(grown / MEGABYTE)} MB`)
-    return [`${elder.component}GrowthMb`, Math.round(grown / MEGABYTE)]
-  })
-  return Object.fromEntries(growth)
+  return Object.fromEntries(
+    [...seen].flatMap(([elder, samples]) => {
+      const { held, resident } = expectFlat(stage, elder, samples)
+      return [
+        [`${elder.component}HeldGrowthMb`, held],
+        [`${elder.component}ResidentGrowthMb`, resident],
+      ]
+    }),
+  )
 }
 
 /**

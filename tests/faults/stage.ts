@@ -132,10 +132,11 @@ export const withStage = async (options: StageOptions, run: (stage: Stage) => Pr
     processes: [],
     start: async (component, { edits = [], killAt = 1, env = {} } = {}) => {
       const all = [...(control?.of === component ? control.edits : []), ...edits]
+      const options = [all.length > 0 ? toNodeOptions(all, killAt) : '', env.NODE_OPTIONS ?? '']
       const started = await startProcess(component, {
         ...environmentOf(name, spec, component, urisOf(component), keys),
-        ...(all.length > 0 && { NODE_OPTIONS: toNodeOptions(all, killAt) }),
         ...env,
+        NODE_OPTIONS: options.join(' '),
       })
       stage.processes.push(started)
       return started
