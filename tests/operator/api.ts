@@ -24,13 +24,15 @@ export type Api = {
 
 export const MERGE = 'application/merge-patch+json'
 
-/** @param folder with `ca.crt` and the administrator's `admin.crt` and `admin.key` */
-export const openApi = (server: string, folder: string): Api => {
-  const file = (name: string) => readFileSync(join(folder, name))
-  const agent = new Agent({
-    connect: { ca: file('ca.crt'), cert: file('admin.crt'), key: file('admin.key') },
-    connections: 16,
-  })
+/** The pair of the administrator of a light control plane. @param folder with `ca.crt`, `admin.crt` and `admin.key` */
+export const adminOf = (folder: string) => ({
+  ca: readFileSync(join(folder, 'ca.crt')),
+  cert: readFileSync(join(folder, 'admin.crt')),
+  key: readFileSync(join(folder, 'admin.key')),
+})
+
+export const openApi = (server: string, credentials: ReturnType<typeof adminOf>): Api => {
+  const agent = new Agent({ connect: credentials, connections: 16 })
   const ask: Api['ask'] = async (method, path, body, contentType = 'application/json') => {
     const answer = await agent.request({
       origin: server,

@@ -10,7 +10,9 @@ export type AuditEntry = {
   namespace: string
   name: string
   code: number
+  /** When it came, and when it was answered. */
   atMs: number
+  doneMs: number
 }
 
 export type AuditLog = {
@@ -39,6 +41,7 @@ type Line = {
   objectRef?: { resource?: string; subresource?: string; namespace?: string; name?: string }
   responseStatus?: { code: number }
   requestReceivedTimestamp: string
+  stageTimestamp: string
 }
 
 const entryOf = (text: string): AuditEntry[] => {
@@ -50,12 +53,14 @@ const entryOf = (text: string): AuditEntry[] => {
     objectRef = {},
     responseStatus,
     requestReceivedTimestamp,
+    stageTimestamp,
   } = JSON.parse(text) as Line
   // A watch is told twice: when it starts and, minutes later, when it ends.
   if ((stage === 'ResponseStarted') !== (verb === 'watch')) return []
   const { resource = '', subresource = '', namespace = '', name = '' } = objectRef
   const entry = { verb, user: user.username, userAgent, resource, subresource, namespace, name }
-  return [{ ...entry, code: responseStatus?.code ?? 0, atMs: Date.parse(requestReceivedTimestamp) }]
+  const [atMs, doneMs] = [Date.parse(requestReceivedTimestamp), Date.parse(stageTimestamp)]
+  return [{ ...entry, code: responseStatus?.code ?? 0, atMs, doneMs }]
 }
 
 /** Reads the audit log of an API server while it is being written. */

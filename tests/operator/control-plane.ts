@@ -8,7 +8,7 @@ import { binary, ensureTool } from '../../k8s/local/tools.ts'
 import { CRD_FILE } from '../../operator/generate.ts'
 import { must } from '../stand/condition.ts'
 import { freePort } from '../stand/service-process.ts'
-import { type Api, openApi } from './api.ts'
+import { type Api, adminOf, openApi } from './api.ts'
 import { AUDIT_POLICY, type AuditLog, openAuditLog } from './audit.ts'
 import { type PlaneProcess, startPlaneProcess } from './plane-process.ts'
 
@@ -148,7 +148,7 @@ export const openControlPlane = async (): Promise<ControlPlane> => {
   writeFileSync(join(folder, 'audit-policy.json'), JSON.stringify(AUDIT_POLICY))
   for (const name of ['admin', 'kcm'])
     writeFileSync(join(folder, `${name}.kubeconfig`), kubeconfig(server, folder, userOf(name, folder)))
-  const api = openApi(server, folder)
+  const api = openApi(server, adminOf(folder))
   // The controller-manager exits when it comes before the bootstrap of the RBAC rules.
   const bootstrapped =
     '/apis/rbac.authorization.k8s.io/v1/namespaces/kube-system/roles/extension-apiserver-authentication-reader'

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { must } from '../stand/condition.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
-import { install, type Operator } from './installation.ts'
+import { install } from './installation.ts'
+import type { Operator } from './operator-process.ts'
 import { openSite, type Site } from './site.ts'
 
 let plane: ControlPlane

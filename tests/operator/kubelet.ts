@@ -52,7 +52,7 @@ export const startKubelet = (api: Api, namespace: string, fateOf: (image: string
   }
   const running = (async () => {
     while (!stopping.signal.aborted) {
-      await round()
+      await round().catch(() => undefined) // the API server may be away for a while
       await delay(PERIOD_MS, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   })()

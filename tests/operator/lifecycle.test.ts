@@ -4,7 +4,8 @@ import { must } from '../stand/condition.ts'
 import { MERGE } from './api.ts'
 import { WRITES } from './audit.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
-import { type Installation, install, type Operator } from './installation.ts'
+import { type Installation, install } from './installation.ts'
+import type { Operator } from './operator-process.ts'
 import { openSite, type Site } from './site.ts'
 
 /** A minute is long for a test; all else is as in production. */

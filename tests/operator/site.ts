@@ -1,7 +1,7 @@
 import type { KubeObject } from '#kit/client.ts'
 import { must } from '../stand/condition.ts'
 import { findServers } from '../stand/servers.ts'
-import { openVhost } from '../stand/vhost.ts'
+import { openVhost, type Vhost } from '../stand/vhost.ts'
 import type { Api } from './api.ts'
 import { MERGE } from './api.ts'
 import { type Fate, startKubelet } from './kubelet.ts'
@@ -15,6 +15,8 @@ type Status = {
 /** A namespace with the connections of a pipeline, on a virtual host of its own of the local cluster's broker. */
 export type Site = {
   namespace: string
+  /** Its virtual host. */
+  vhost: Vhost
   /** Makes the pipeline, whose name is that of the namespace. */
   create: (spec?: object) => Promise<void>
   /** Changes its spec, field by field. */
@@ -41,7 +43,7 @@ const APIS: Record<string, string> = {
 
 export const openSite = async (api: Api, namespace: string, fateOf: (image: string) => Fate): Promise<Site> => {
   const [servers, vhost] = await Promise.all([findServers(), openVhost(namespace)])
-  await api.call('POST', '/api/v1/namespaces', { metadata: { name: namespace } })
+  await api.ask('POST', '/api/v1/namespaces', { metadata: { name: namespace } }) // the operator may live in it
   const { host } = servers.rabbitmq.address
   const { username, password } = new URL(servers.rabbitmq.uri)
   const secret = (name: string, stringData: Record<string, string>) =>
@@ -55,6 +57,7 @@ export const openSite = async (api: Api, namespace: string, fateOf: (image: stri
   const read = () => api.call<KubeObject & { status: Status }>('GET', path)
   return {
     namespace,
+    vhost,
     create: async (spec = {}) => {
       const scaling = { pollingInterval: 1, cooldownPeriod: 5 }
       await api.call('POST', pipelines, {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { must } from '../stand/condition.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
-import { type Installation, install, type Operator } from './installation.ts'
+import { type Installation, install } from './installation.ts'
+import type { Operator } from './operator-process.ts'
 import { openSite, type Site } from './site.ts'
 
 let plane: ControlPlane
@@ -21,13 +21,10 @@ afterAll(async () => {
 })
 
 const start = async (name: string): Promise<Operator> => {
-  const operator = await installation.start({ POD_NAME: name, PIPELINE_IMAGE: 'xrayiot:good' })
+  const operator = await installation.join({ POD_NAME: name, PIPELINE_IMAGE: 'xrayiot:good' })
   running.add(operator)
   return operator
 }
-const leadership = (operator: Operator): Promise<true> =>
-  must('an operator to lead', 40_000, async () => ((await operator.leads()) ? true : undefined))
-
 it.each([
   ['is told to end', 'stop', 10_000, 7],
   // Its lease runs for 15 s.
@@ -36,16 +33,16 @@ it.each([
   'when the leader %s, the other goes on at once with what it knows',
   async (_, ending, limitMs, perDevicePerMinute) => {
     const first = await start('first')
-    await leadership(first)
+    await first.leads()
     const second = await start('second')
     await site.condition('Ready', 'True')
-    expect(await second.leads()).toBe(false)
+    expect(await second.isLeader()).toBe(false)
 
     const mark = plane.audit.mark()
     const endedAt = performance.now()
     await first[ending]()
     running.delete(first)
-    await leadership(second)
+    await second.leads()
     await site.change({ producer: { rateLimit: { perDevicePerMinute } } })
     await site.condition('Ready', 'True')
     expect(performance.now() - endedAt).toBeLessThan(limitMs)
