@@ -1,6 +1,6 @@
 import { keysSecretName, topologySpecOf } from '#contract/pipeline.ts'
 import { formerRetryQueues, topologyNames } from '#contract/topology.ts'
-import type { Client } from '#kit/client.ts'
+import { type Client, isNotFound, type KubeObject } from '#kit/client.ts'
 import type { Recorder } from '#kit/events.ts'
 import { hasFinalizer, withoutFinalizer } from '#kit/finalizers.ts'
 import { objectPath } from '#kit/resource.ts'
@@ -60,12 +60,29 @@ const keysAreShared = ({ caches }: FinalizeContext, { metadata, spec }: Pipeline
         keysSecretName(other.metadata.name, other.spec) === keysSecretName(metadata.name, spec),
     )
 
+/**
+ * Asks the API server, for a cache may show the past: queues and keys of these names may by now be those of a pipeline
+ * that was made anew, and nothing brings them back.
+ */
+const isGone = async ({ client }: FinalizeContext, { metadata }: Pipeline): Promise<boolean> => {
+  try {
+    const path = objectPath(PIPELINES, metadata.namespace ?? '', metadata.name)
+    const live = await client.request<KubeObject>({ method: 'GET', path })
+    return live.metadata.uid !== metadata.uid
+  } catch (error) {
+    if (isNotFound(error)) return true
+    throw error
+  }
+}
+
 /** Ends a pipeline: queues and keys by its deletion policy, then our finalizer; its children go by their owner. */
 export const finalize = async (context: FinalizeContext, pipeline: Pipeline): Promise<Done> => {
   const { name, namespace = '', uid = '', deletionTimestamp = '' } = pipeline.metadata
   if (!hasFinalizer(pipeline, FINALIZER)) return undefined
   const owns = queueHolder(pipeline, context.caches.onQueueOf(pipeline)) === undefined
-  if (pipeline.spec.deletionPolicy === 'Delete' && owns) {
+  const removes = pipeline.spec.deletionPolicy === 'Delete'
+  if (removes && (await isGone(context, pipeline))) return undefined
+  if (removes && owns) {
     try {
       await removeTopology(context, pipeline)
     } catch (error) {
@@ -79,8 +96,7 @@ export const finalize = async (context: FinalizeContext, pipeline: Pipeline): Pr
       })
     }
   }
-  if (pipeline.spec.deletionPolicy === 'Delete' && !keysAreShared(context, pipeline))
-    await context.secrets.removeKeys(pipeline)
+  if (removes && !keysAreShared(context, pipeline)) await context.secrets.removeKeys(pipeline)
   await context.client.request({
     method: 'PATCH',
     path: objectPath(PIPELINES, namespace, name),

@@ -25,7 +25,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 
 {{/* What the operator does in a namespace of pipelines, each of it seen in an audit log. Children that are always wanted it never deletes: they go with their owner. Secrets: it creates and deletes a pipeline's keys and reads a connection by name; it never lists them. Pods: only those of a roll-out that hangs are read, with the end of their logs. */}}
 {{- define "xray-operator.rules" -}}
-- { apiGroups: [xrayiot.dev], resources: [xraypipelines], verbs: [list, watch, patch] }
+- { apiGroups: [xrayiot.dev], resources: [xraypipelines], verbs: [get, list, watch, patch] }
 - { apiGroups: [xrayiot.dev], resources: [xraypipelines/status], verbs: [patch] }
 - { apiGroups: [xrayiot.dev], resources: [xraypipelines/finalizers], verbs: [update] }
 - { apiGroups: [apps], resources: [deployments], verbs: [list, watch, create, patch] }
