@@ -126,11 +126,15 @@ it('one that no longer leads gives up what is under way and begins nothing', asy
   expect(told).toEqual(['began', 'error', 'a: the lease is lost', 'b: the lease is lost'])
 })
 
-it('stopping names the reconciles that it did not wait for', async () => {
-  const { controller } = world({ reconcile: () => new Promise(() => undefined) })
+it('stopping waits for what is under way, then gives it up and names it', async () => {
+  const { controller, told } = world({ reconcile: untilDeadline })
   await controller.start()
   controller.enqueue('a')
   const stopped = controller.stop()
-  await vi.advanceTimersByTimeAsync(30_000)
+  await vi.advanceTimersByTimeAsync(14_999)
+  expect(told).toEqual(['began'])
+  await vi.advanceTimersByTimeAsync(1)
   expect(await stopped).toEqual(['a'])
+  await vi.advanceTimersByTimeAsync(0)
+  expect(told).toEqual(['began', 'error', 'a: the process ends'])
 })

@@ -9,7 +9,7 @@ export type Controller = {
   start: () => Promise<void>
   /** Gives up what is under way, at once: another may lead now. */
   abandon: (reason: Error) => void
-  /** Takes nothing more and waits for what is under way, 30 s at the most. @returns keys that it did not wait for */
+  /** Takes nothing more and waits for what is under way, 15 s at most; what is not done then is given up. @returns its keys */
   stop: () => Promise<string[]>
   state: () => QueueState
 }
@@ -97,7 +97,11 @@ export const createController = (options: ControllerOptions): Controller => {
       queue.start()
     },
     abandon: (reason) => abandoned.abort(reason),
-    stop: () => queue.close(),
+    stop: async () => {
+      const left = await queue.close()
+      abandoned.abort(new Error('the process ends'))
+      return left
+    },
     state: queue.state,
   }
 }

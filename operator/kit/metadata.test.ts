@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { toConditions } from './conditions.ts'
 import { hasFinalizer, withFinalizer, withoutFinalizer } from './finalizers.ts'
 import type { KubeObject, ObjectMeta } from './object.ts'
 import { controllerReference, ownerKeys } from './owners.ts'
@@ -64,3 +65,21 @@ it.each([
   ['what changes now', change(object(), object({ resourceVersion: '2' })), LIVE],
   ['what goes now', change(object(), undefined), LIVE],
 ])('%s has its priority', (_, changed, priority) => expect(priorityOf(changed)).toBe(priority))
+
+it.each([
+  ['stays when only the words change', 'True', '2026-01-01T00:00:00Z'],
+  ['moves with the status', 'False', '2026-11-24T12:00:00Z'],
+] as const)('the time of a condition %s', (_, status, lastTransitionTime) => {
+  const before = {
+    type: 'Ready',
+    status: 'True' as const,
+    reason: 'Was',
+    message: 'it was',
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+    observedGeneration: 1,
+  }
+  const finding = { type: 'Ready', status, reason: 'Is', message: 'it is' }
+  expect(toConditions([finding], [before], 2, new Date('2026-11-24T12:00:00.999Z'))).toEqual([
+    { ...finding, lastTransitionTime, observedGeneration: 2 },
+  ])
+})

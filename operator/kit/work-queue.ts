@@ -36,7 +36,11 @@ export type QueueMetrics = {
   finished: (workedSeconds: number) => void
 }
 
-const SHUTDOWN_LIMIT_MS = 30_000
+/**
+ * Half of what kubelet gives a pod. controller-runtime's 30 s are all of it, and a process that is killed while it
+ * waits leaves its lease for others to wait for.
+ */
+const SHUTDOWN_LIMIT_MS = 15_000
 /** The longest that Node's timers know; a longer delay would fire at once. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1
 
