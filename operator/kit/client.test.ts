@@ -14,8 +14,9 @@ const withClient = (
   answer: Answer,
   use: (client: Client, wire: Wire, told: Told) => Promise<void>,
   user?: Record<string, unknown>,
-): Promise<void> =>
-  withWire(answer, async (wire) => {
+  protocol?: 'http/1.1',
+): Promise<void> => {
+  const open = async (wire: Wire): Promise<void> => {
     const told: Told = { requests: [], retries: [] }
     const metrics = {
       answered: (method: string, code: string) => told.requests.push(`${method} ${code}`),
@@ -27,7 +28,9 @@ const withClient = (
     } finally {
       await client.close()
     }
-  })
+  }
+  return withWire(answer, open, protocol)
+}
 
 const get = { method: 'GET', path: '/api/v1/pods' } as const
 
@@ -38,6 +41,23 @@ it('three hundred requests at once go over one connection', () =>
       await Promise.all(Array.from({ length: 300 }, () => client.request(get)))
       expect([wire.requests.length, wire.connections()]).toEqual([300, 1])
     },
+  ))
+
+it('nothing waits behind a watch, where a server speaks HTTP/1.1 only, too', () =>
+  withClient(
+    (seen, response) => {
+      if (seen.path.includes('watch')) response.writeHead(200).write('\n')
+      else say(response, 200, {})
+    },
+    async (client) => {
+      const stopping = new AbortController()
+      const watch = client.watch({ path: '/a', idleMs: 60_000, signal: stopping.signal }).next()
+      for (const _ of [1, 2, 3]) await client.request({ ...get, limitMs: 2_000 })
+      stopping.abort()
+      await expect(watch).rejects.toThrow('aborted')
+    },
+    undefined,
+    'http/1.1',
   ))
 
 it('sends who it is, and what it wants', () =>

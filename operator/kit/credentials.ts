@@ -85,7 +85,7 @@ export const createCredentials = (kubeConfig: KubeConfig, nowMs: () => number): 
     const dispatcher = new Agent({
       connect: { ...tls, timeout: CONNECT_LIMIT_MS },
       allowH2: true,
-      connectionWindowSize: CONNECTION_WINDOW_BYTES,
+      h2Options: { connectionWindowSize: CONNECTION_WINDOW_BYTES },
       keepAliveTimeout: IDLE_MS,
     })
     pool = { hash, dispatcher }

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { RequestListener } from 'node:http'
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import { createServer as createHttpsServer } from 'node:https'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,12 +48,19 @@ export const say = (response: Http2ServerResponse, status: number, body: unknown
   response.end(body === undefined ? '' : JSON.stringify(body))
 }
 
-/** A server that speaks HTTP/2 and HTTP/1.1 over TLS as an API server does, and answers what the test tells it to. */
-export const withWire = async (answer: Answer, use: (wire: Wire) => Promise<void>): Promise<void> => {
+/**
+ * A server that speaks HTTP/2 and HTTP/1.1 over TLS as an API server does, and answers what the test tells it to.
+ * @param protocol HTTP/1.1 alone, or both
+ */
+export const withWire = async (
+  answer: Answer,
+  use: (wire: Wire) => Promise<void>,
+  protocol: 'http/1.1' | 'both' = 'both',
+): Promise<void> => {
   const requests: Seen[] = []
   const sockets = new Set<Socket>()
   let opened = 0
-  const server = createSecureServer({ key: pair.key, cert: pair.certificate, allowHTTP1: true }, (wire, response) => {
+  const handle = (wire: Http2ServerRequest, response: Http2ServerResponse): void => {
     let body = ''
     wire.on('data', (chunk) => {
       body += chunk
@@ -61,7 +70,13 @@ export const withWire = async (answer: Answer, use: (wire: Wire) => Promise<void
       requests.push(seen)
       answer(seen, response, wire)
     })
-  })
+  }
+  const options = { key: pair.key, cert: pair.certificate }
+  // What both give a handler has the same shape, though not the same type.
+  const server =
+    protocol === 'both'
+      ? createSecureServer({ ...options, allowHTTP1: true }, handle)
+      : createHttpsServer(options, handle as unknown as RequestListener)
   server.on('secureConnection', (socket: Socket) => {
     opened++
     sockets.add(socket)
