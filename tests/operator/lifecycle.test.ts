@@ -1,18 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { toNodeOptions } from '../faults/sabotage.ts'
 import { must } from '../stand/condition.ts'
 import { MERGE } from './api.ts'
 import { WRITES } from './audit.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
+import { IMPATIENT } from './impatience.ts'
 import { type Installation, install } from './installation.ts'
 import type { Operator } from './operator-process.ts'
 import { openSite, type Site } from './site.ts'
-
-/** A minute is long for a test; all else is as in production. */
-const IMPATIENT = toNodeOptions(
-  [{ file: 'operator/finalize.ts', from: 'const GIVE_UP_MS = 60_000', to: 'const GIVE_UP_MS = 3_000' }],
-  1,
-)
 
 let plane: ControlPlane
 let installation: Installation
