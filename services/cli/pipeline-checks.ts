@@ -3,7 +3,7 @@ import { conditionOf } from './cluster.ts'
 import type { World } from './commands.ts'
 import { call } from './http.ts'
 import { type Pod, podsPath } from './pod-logs.ts'
-import { lookAtServer, type SERVERS } from './servers.ts'
+import type { SERVERS } from './servers.ts'
 import { isHealthy } from './status.ts'
 
 const METRICS_PORT = 9464
@@ -29,7 +29,11 @@ export const pipelineChecks = (world: World): Check[] => {
     name: kind,
     needs: ['pipeline'],
     fix: `kubectl get pods ${where} -l app.kubernetes.io/name=${chart}; the address and the password are in the Secret that spec.${kind}.secretRef names`,
-    look: async () => lookAtServer(world.cluster(), kind, (await read()).spec[kind]?.secretRef.name ?? `xray-${chart}`),
+    look: async () => {
+      // Three clients that no other command waits for.
+      const { lookAtServer } = await import('./servers.ts')
+      return lookAtServer(world.cluster(), kind, (await read()).spec[kind]?.secretRef.name ?? `xray-${chart}`)
+    },
   })
   return [
     {
