@@ -15,6 +15,25 @@ describe('a spec that cannot work is refused by the API server with a sentence t
       'minReplicaCount must not be above maxReplicaCount',
       { signals: { scaling: { minReplicaCount: 5, maxReplicaCount: 2 } } },
     ],
+    ['idleReplicaCount must be below minReplicaCount', { signals: { scaling: { idleReplicaCount: 0 } } }],
+    [
+      'fallback.replicas must not be above maxReplicaCount',
+      { signals: { scaling: { maxReplicaCount: 3, fallback: { replicas: 4 } } } },
+    ],
+    ['needs metadata.value above 0', { signals: { scaling: { triggers: [{ type: 'rabbitmq', metadata: {} }] } } }],
+    [
+      'needs metadata.serverAddress, query and a threshold above 0',
+      { signals: { scaling: { triggers: [{ type: 'prometheus', metadata: { query: 'up' } }] } } },
+    ],
+    [
+      'belong to a trigger of type prometheus',
+      { signals: { scaling: { triggers: [{ type: 'rabbitmq', metadata: { value: '20', query: 'up' } }] } } },
+    ],
+    [
+      'unknown field "spec.signals.scaling.triggers[0].metadata.queueLength"',
+      { signals: { scaling: { triggers: [{ type: 'rabbitmq', metadata: { value: '20', queueLength: '5' } }] } } },
+    ],
+    ['Unsupported value: "Most"', { signals: { scaling: { behavior: { scaleUp: { selectPolicy: 'Most' } } } } }],
     ['replicas has no effect while scaling.provider is Native', { signals: { replicas: 3 } }],
     ['nodePort needs type NodePort', { api: { service: { type: 'ClusterIP', nodePort: 30099 } } }],
     [

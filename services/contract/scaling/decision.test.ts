@@ -209,6 +209,14 @@ describe('when something is to do', () => {
       'Steady',
     ],
     [
+      'the fewest that keep up are steady, also while nothing is learnt',
+      looks(0, 0, { arrival: 5, service: 5 }),
+      1,
+      {},
+      1,
+      'Steady',
+    ],
+    [
       'by a value of Prometheus',
       looks(0, 0),
       1,

@@ -181,8 +181,7 @@ const judge = (situation: Situation, scaling: Scaling): { verdict: Verdict; trac
   if (current <= max) rest.forEach(take)
   else reason = 'AtMaximum'
   take(['Unacknowledged', 'UnackedMessages', (number) => ((inputs.unacked ?? 0) > 0 ? Math.max(1, number) : number)])
-  if (wanted === current && start === current && active && reason !== 'SoonDrained' && reason !== 'ScalingIneffective')
-    reason = 'Steady'
+  if (wanted === current && (reason === 'BacklogAndRate' || reason === 'TriggerValue')) reason = 'Steady'
 
   const sum = active ? top.sum : (inputs.unacked ?? 0) > 0 ? `${inputs.unacked} unacknowledged` : 'nothing to do'
   return {

@@ -27,7 +27,7 @@ const DOWNSTREAM_PART = 0.8
 const NO_TERMS: Terms = { steady: 0, startup: 0, backlog: 0 }
 
 /** Rounds up, but for what floating point adds. */
-const up = (value: number): number => Math.ceil(value - 1e-9)
+const up = (value: number): number => Math.max(0, Math.ceil(value - 1e-9))
 
 export const show = (value: number): string =>
   (value >= 100 ? Math.round(value) : Number(value.toPrecision(3))).toLocaleString('en-US')
@@ -106,7 +106,7 @@ const metricDemand = (situation: Situation, trigger: PrometheusTrigger, name: st
   const value = situation.inputs.metrics?.find((metric) => metric.name === name)?.value
   if (value === undefined) return undefined
   const { threshold, activationThreshold = '0' } = trigger.metadata
-  const raw = Math.max(0, up(value / Number(threshold)))
+  const raw = up(value / Number(threshold))
   return {
     active: value > Number(activationThreshold),
     raw,

@@ -80,6 +80,27 @@ describe('the status of a decision', () => {
     expect(scalingStatusOf(decision, before, NOW + 30_000).observedAt).toBe('1970-01-01T02:47:10Z'),
   )
 
+  it('is not written for a steady load, however its depth goes up and down', () => {
+    let memory = { ...freshMemory(0), burstUntilMs: 0 }
+    let samples: Sample[] = []
+    let status: ScalingStatus | undefined
+    let writes = 0
+    for (let poll = 0; poll < 200; poll++) {
+      const atMs = NOW + poll * 5000
+      const [ready, unacked] = [(poll * 7) % 3, (poll * 5) % 4]
+      samples = [...samples, { atMs, ready, unacked, published: poll * 25, acked: poll * 25 - ready - unacked }].slice(
+        -12,
+      )
+      const facts = { samples, replicas: { current: 1, ready: 1 }, metrics: {}, pauses: pausesOf() }
+      const decision = decideScaling({ ...facts, fixed: undefined, concurrency: 200 }, SCALING_DEFAULTS, memory, atMs)
+      memory = decision.memory
+      const next = scalingStatusOf(decision, status, atMs)
+      if (next !== status && poll > 2) writes++
+      status = next
+    }
+    expect(writes).toBe(0)
+  })
+
   it('keeps the last ten changes', () => {
     let status: ScalingStatus | undefined
     for (let index = 0; index < 15; index++)
