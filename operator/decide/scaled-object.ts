@@ -1,0 +1,99 @@
+import type { Scaling, ScalingRules, Trigger } from '#contract/scaling/block.ts'
+import type { KubeObject } from '#kit/client.ts'
+import { labelsOf, type Pipeline } from './pipeline.ts'
+
+/** The kinds of KEDA's; a cluster may not have them. */
+export const KEDA = {
+  triggerAuthentication: {
+    group: 'keda.sh',
+    version: 'v1alpha1',
+    plural: 'triggerauthentications',
+    kind: 'TriggerAuthentication',
+  },
+  scaledObject: { group: 'keda.sh', version: 'v1alpha1', plural: 'scaledobjects', kind: 'ScaledObject' },
+} as const
+
+/** An HPA without policies grows by 4 or 100 % in 15 s; so many pods are as good as no limit. */
+const unlimited = ({ maxReplicaCount }: Scaling) => [{ type: 'Pods', value: maxReplicaCount, periodSeconds: 15 }]
+
+const rulesOf = (rules: ScalingRules, scaling: Scaling) => ({
+  stabilizationWindowSeconds: rules.stabilizationWindowSeconds,
+  selectPolicy: rules.selectPolicy,
+  policies: rules.policies.length > 0 ? rules.policies : unlimited(scaling),
+  tolerance: String(rules.tolerance),
+})
+
+const triggerOf = (trigger: Trigger, { metadata, spec }: Pipeline, managementUri: string): object => {
+  const { type, name } = trigger
+  const named = { type, ...(name !== undefined && { name }) }
+  if (trigger.type === 'prometheus')
+    // By default KEDA takes a value that is missing for 0, and ends the pods of a target that is lost.
+    return { ...named, metadata: { ...trigger.metadata, ignoreNullValues: 'false' } }
+  return {
+    ...named,
+    // By AMQP it would see neither unacknowledged messages nor rates.
+    metadata: {
+      protocol: 'http',
+      host: managementUri,
+      vhostName: spec.broker.vhost,
+      queueName: spec.broker.queue,
+      mode: 'QueueLength',
+      ...trigger.metadata,
+    },
+    authenticationRef: { name: metadata.name },
+  }
+}
+
+/**
+ * The ScaledObject of a pipeline whose provider is KEDA, after the credentials that it reads.
+ * @param managementUri of the broker's management API, without credentials
+ */
+export const scaledObjectsOf = (pipeline: Pipeline, managementUri: string): KubeObject[] => {
+  const { name, namespace = '' } = pipeline.metadata
+  const { scaling } = pipeline.spec.signals
+  const { idleReplicaCount, fallback, behavior } = scaling
+  const metadata = { name, namespace, labels: labelsOf(name, 'signals') }
+  const secret = pipeline.spec.broker.secretRef.name
+  return [
+    {
+      apiVersion: 'keda.sh/v1alpha1',
+      kind: KEDA.triggerAuthentication.kind,
+      metadata,
+      spec: {
+        secretTargetRef: ['username', 'password'].map((parameter) => ({ parameter, name: secret, key: parameter })),
+      },
+    },
+    {
+      apiVersion: 'keda.sh/v1alpha1',
+      kind: KEDA.scaledObject.kind,
+      metadata,
+      spec: {
+        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: `${name}-signals` },
+        pollingInterval: scaling.pollingInterval,
+        cooldownPeriod: scaling.cooldownPeriod,
+        initialCooldownPeriod: scaling.initialCooldownPeriod,
+        minReplicaCount: scaling.minReplicaCount,
+        maxReplicaCount: scaling.maxReplicaCount,
+        ...(idleReplicaCount === 0 && { idleReplicaCount }),
+        ...(fallback !== undefined && { fallback }),
+        advanced: {
+          horizontalPodAutoscalerConfig: {
+            behavior: { scaleUp: rulesOf(behavior.scaleUp, scaling), scaleDown: rulesOf(behavior.scaleDown, scaling) },
+          },
+        },
+        triggers: scaling.triggers.map((trigger) => triggerOf(trigger, pipeline, managementUri)),
+      },
+    },
+  ]
+}
+
+/** What of the block KEDA cannot do, each as a field and why; for the condition of a pipeline whose provider it is. */
+export const unsupportedByKeda = ({ dryRun, idleReplicaCount, drain, triggers }: Scaling): string[] => [
+  'slo: KEDA knows neither the rate of a pod nor a drain time; value and threshold decide',
+  ...(dryRun ? ['dryRun: KEDA scales'] : []),
+  ...(idleReplicaCount !== undefined && idleReplicaCount > 0 ? ['idleReplicaCount: only 0 works with an HPA'] : []),
+  ...(drain.strategy === 'Cooperative' ? ['drain: an HPA chooses a number, not the pods that go'] : []),
+  ...(triggers.some(({ type, metadata }) => type === 'rabbitmq' && metadata.mode === 'MessageRate')
+    ? ['triggers: with MessageRate what has gathered counts for activity only']
+    : []),
+]
