@@ -257,6 +257,14 @@ describe('when something is to do', () => {
       'BacklogAndRate',
     ],
     [
+      'percent on the way up are rounded up',
+      looks(400, 0),
+      3,
+      { scaling: scaleUp({ policies: [{ type: 'Percent', value: 50, periodSeconds: 15 }] }) },
+      5,
+      'BacklogAndRate',
+    ],
+    [
       'and what they let through counts',
       looks(400, 0),
       6,
@@ -392,6 +400,25 @@ describe('when nothing is to do', () => {
       'UnackedMessages',
     ],
     [
+      'and one is started for it, when none is there',
+      looks(0, 1),
+      0,
+      { memory: idle, scaling: { triggers: [queue({ activationValue: '5' })] } },
+      1,
+      'UnackedMessages',
+    ],
+    [
+      'those that idle are enough for it',
+      looks(0, 1),
+      2,
+      {
+        memory: idle,
+        scaling: { minReplicaCount: 3, idleReplicaCount: 2, triggers: [queue({ activationValue: '5' })] },
+      },
+      2,
+      'UnackedMessages',
+    ],
+    [
       'that no trigger counts, either',
       looks(0, 1),
       1,
@@ -524,10 +551,12 @@ const state = fc.record({
     { maxLength: 5 },
   ),
   burst: fc.boolean(),
+  activation: fc.nat(50),
 })
 type State = typeof state extends fc.Arbitrary<infer S> ? S : never
-const moreOf = ({ perSecond, burst, wanted: was, changes, running }: State): More => ({
+const moreOf = ({ perSecond, burst, wanted: was, changes, running, activation }: State): More => ({
   ready: running,
+  scaling: { triggers: [queue({ activationValue: String(activation) })] },
   memory: {
     wanted: was,
     changes,

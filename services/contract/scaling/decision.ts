@@ -43,9 +43,9 @@ const unknownFloor = ({ inputs, replicas: { current } }: Situation, scaling: Sca
 /** The number when no trigger is active. */
 const restingNumber = ({ inputs, replicas: { current } }: Situation, scaling: Scaling): [number, ScalingReason] => {
   const resting = scaling.idleReplicaCount ?? scaling.minReplicaCount
-  if (current <= resting) return [resting, 'QueueEmpty']
   const last = Math.max(1, scaling.minReplicaCount)
-  if ((inputs.unacked ?? 0) > 0) return [Math.max(resting, last), 'UnackedMessages']
+  if ((inputs.unacked ?? 0) > 0) return [current <= resting ? Math.max(1, resting) : last, 'UnackedMessages']
+  if (current <= resting) return [resting, 'QueueEmpty']
   const cooldown = inputs.neverActive === true ? scaling.initialCooldownPeriod : scaling.cooldownPeriod
   return (inputs.idleSeconds ?? 0) < cooldown ? [last, 'CoolingDown'] : [resting, 'QueueEmpty']
 }
@@ -180,7 +180,6 @@ const judge = (situation: Situation, scaling: Scaling): { verdict: Verdict; trac
   const stabilized = wanted
   if (current <= max) rest.forEach(take)
   else reason = 'AtMaximum'
-  take(['Unacknowledged', 'UnackedMessages', (number) => ((inputs.unacked ?? 0) > 0 ? Math.max(1, number) : number)])
   if (wanted === current && (reason === 'BacklogAndRate' || reason === 'TriggerValue')) reason = 'Steady'
 
   const sum = active ? top.sum : (inputs.unacked ?? 0) > 0 ? `${inputs.unacked} unacknowledged` : 'nothing to do'

@@ -41,7 +41,7 @@ describe("a pod's rate", () => {
     expect(learnRate(learnRate([], 1, 10, 0), 1, 20, 0)[0]?.perSecond).toBe(13))
 
   it('is that of few pods: many share what is behind them', () => {
-    const known = [20, 10, 5, 2].reduce(
+    const known = [30, 20, 10, 2].reduce(
       (rates, pods) => learnRate(rates, pods, Math.min(60, pods * 8), NOW),
       [] as Memory['rates'],
     )
