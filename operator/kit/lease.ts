@@ -146,13 +146,21 @@ export const holdLease = (
     else lose(new Error(`the lease is held by ${spec.holderIdentity}`))
   }
 
+  /** A leader whose renewal failed has no time to lose: half of its deadline may be gone. */
+  const waitMs = (done: boolean): number => {
+    if (!leading) return times.retryMs * (1 + Math.random() * JITTER)
+    return done ? times.retryMs : times.retryMs / 4
+  }
+
   const running = (async () => {
     while (!stopping.signal.aborted) {
       const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(times.renewDeadlineMs / 2)])
       // What goes wrong is tried again; when it goes wrong for too long, the deadline tells.
-      await withDeadline(signal, attempt).catch(() => undefined)
-      const waitMs = leading ? times.retryMs : times.retryMs * (1 + Math.random() * JITTER)
-      await delay(waitMs, undefined, { signal: stopping.signal }).catch(() => undefined)
+      const done = await withDeadline(signal, attempt).then(
+        () => true,
+        () => false,
+      )
+      await delay(waitMs(done), undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   })()
 

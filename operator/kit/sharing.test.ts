@@ -47,6 +47,7 @@ it('nobody can change what belongs to many', () => {
   share(deployment('a'), undefined)
   const shared = share(deployment('b'), undefined)
   expect(() => Object.assign(contextOf(shared) ?? {}, { runAsNonRoot: false })).toThrow(TypeError)
+  expect(() => Object.assign(shared.metadata, { name: 'c' })).toThrow(TypeError)
 })
 
 it.each([
