@@ -7,7 +7,7 @@ import { objectPath } from '#kit/resource.ts'
 import type { Done } from '#kit/work-queue.ts'
 import { type Caches, PIPELINES } from './cluster/caches.ts'
 import type { Secrets } from './cluster/secrets.ts'
-import { deleteTopology } from './cluster/topology.ts'
+import { deleteTopology, removeFormerQueues } from './cluster/topology.ts'
 import { FINALIZER, type Pipeline, queueHolder } from './decide/pipeline.ts'
 import type { Memories } from './observe.ts'
 import type { PipelineMetrics } from './pipeline-metrics.ts'
@@ -39,11 +39,11 @@ const removeTopology = async (context: FinalizeContext, pipeline: Pipeline): Pro
     )
   })
   const access = await context.secrets.broker(pipeline.metadata.namespace ?? '', pipeline.spec)
+  await removeFormerQueues(access, formerRetryQueues(names), names.queue, true)
   await deleteTopology(access, {
     queues: [
       names.queue,
       ...names.retryQueues,
-      ...formerRetryQueues(names),
       ...(shared ? [] : [names.deadLetterQueue, names.parkedQueue, names.unrouted]),
     ],
     exchanges: shared ? [] : [names.exchange, names.deadLetterExchange, names.unrouted],

@@ -10,7 +10,7 @@ import { carryOut, deploymentsOf } from './actions.ts'
 import { type Caches, PIPELINES } from './cluster/caches.ts'
 import type { Monitors } from './cluster/monitors.ts'
 import type { Pods } from './cluster/pods.ts'
-import { deleteTopology } from './cluster/topology.ts'
+import { removeFormerQueues } from './cluster/topology.ts'
 import type { Release } from './decide/deployment.ts'
 import { type Component, FINALIZER, type Pipeline, type PipelineStatus, queueHolder } from './decide/pipeline.ts'
 import { type Observed, type Owned, observationOf, planOf } from './decide/plan.ts'
@@ -146,10 +146,12 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   if (ending) return { afterMs: ENDING_MS }
   context.pipelineMetrics.skipped(plan.skipped)
   if (former.remove.length > 0)
-    await deleteTopology(await context.secrets.broker(metadata.namespace ?? '', spec), {
-      queues: former.remove,
-      exchanges: [],
-    })
+    await removeFormerQueues(
+      await context.secrets.broker(metadata.namespace ?? '', spec),
+      former.remove,
+      names.queue,
+      false,
+    )
   const deployments = deploymentsOf(cached, applied)
   const before = scaleOf(cached('signals')).current
   if (applied.has('signals') && cached('signals') !== undefined && decision.replicas !== before)

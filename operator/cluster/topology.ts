@@ -1,5 +1,5 @@
 import type { Exchange, Queue, Topology } from '#contract/topology.ts'
-import { decideTopology, type Policy } from '../decide/topology.ts'
+import { decideTopology, type Former, formerAmong, type Policy } from '../decide/topology.ts'
 import { type BrokerAccess, ok, request } from './broker.ts'
 
 const encoded = encodeURIComponent
@@ -74,4 +74,21 @@ export const deleteTopology = async (
     if (status >= 300 && status !== 404 && status !== 400)
       throw new Error(`the broker answered ${status} to DELETE ${path}: ${text.slice(0, 200)}`)
   }
+}
+
+/**
+ * Deletes retry queues that a shorter ladder left: of those of these names the ones that return their messages to this
+ * pipeline's queue, for a name alone may be anybody's.
+ * @param full deletes those with messages in them, too
+ */
+export const removeFormerQueues = async (
+  access: BrokerAccess,
+  candidates: readonly string[],
+  queue: string,
+  full: boolean,
+): Promise<void> => {
+  if (candidates.length === 0) return
+  const path = `/api/queues/${encoded(access.vhost)}?columns=name,arguments,messages`
+  const all = JSON.parse(await ok(access, 'GET', path)) as Former[]
+  await deleteTopology(access, { queues: formerAmong(all, candidates, queue, full), exchanges: [] })
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DEFAULTS, topologySpecOf } from '#contract/pipeline.ts'
 import { type Topology, type TopologySpec, toTopology } from '#contract/topology.ts'
-import { decideFormerQueues, decideTopology, type Found } from './topology.ts'
+import { decideFormerQueues, decideTopology, type Found, formerAmong } from './topology.ts'
 
 const spec = topologySpecOf(DEFAULTS)
 const nothing: Found = { exchanges: [], queues: [], bindings: [], policies: [] }
@@ -101,4 +101,17 @@ describe('a retry queue that a shorter ladder left', () => {
     const decided = decideFormerQueues(former, looks, settled, before)
     expect([decided.remove, [...decided.emptySince]]).toEqual([remove, kept])
   })
+})
+
+describe('a queue with the name of a former retry queue', () => {
+  const ours = { name: 'r.5', arguments: { 'x-dead-letter-routing-key': 'main' }, messages: 0 }
+  const { messages: _, ...unknown } = ours
+  it.each([
+    ['is deleted when it is empty', ours, false, ['r.5']],
+    ['stays while it holds messages', { ...ours, messages: 1 }, false, []],
+    ['stays while nobody knows whether it does', unknown, false, []],
+    ['goes with its pipeline, whatever it holds', { ...ours, messages: 1 }, true, ['r.5']],
+    ['stays when it returns nothing to this pipeline', { ...ours, arguments: {} }, true, []],
+    ['stays when its name is another', { ...ours, name: 'r.1' }, true, []],
+  ])('%s', (_, queue, full, expected) => expect(formerAmong([queue], ['r.5'], 'main', full)).toEqual(expected))
 })

@@ -139,3 +139,23 @@ export const decideFormerQueues = (
   }
   return { remove, emptySince }
 }
+
+/** A queue as the broker tells of it; without `messages` while their number is not known. */
+export type Former = { name: string; arguments: Record<string, string | number>; messages?: number }
+
+/**
+ * Of these queues the names of those that a longer ladder of this pipeline made: the name alone may be anybody's, but
+ * only they return their messages to its queue.
+ * @param full those with messages in them, too
+ */
+export const formerAmong = (
+  all: readonly Former[],
+  candidates: readonly string[],
+  queue: string,
+  full: boolean,
+): string[] =>
+  all
+    .filter(({ name }) => candidates.includes(name))
+    .filter(({ arguments: args }) => args['x-dead-letter-routing-key'] === queue)
+    .filter(({ messages }) => full || messages === 0)
+    .map(({ name }) => name)

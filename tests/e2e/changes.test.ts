@@ -41,7 +41,8 @@ describe('the topology', () => {
   })
 
   it('of a shorter ladder delivers what waits on a step that is gone, and drops its queue then', async () => {
-    const last = `${ROUTING_KEY}.retry.4`
+    const [last, foreign] = [`${ROUTING_KEY}.retry.4`, `${ROUTING_KEY}.retry.7`]
+    await broker.declare(foreign, { 'x-queue-type': 'quorum' })
     await broker.publish('amq.default', last, 'waiting', { delivery_mode: 2 })
     await change({ retry: { delaysMs: [500, 2000] } })
     await conditionHolds(NAME, 'Ready', 'True')
@@ -55,6 +56,8 @@ describe('the topology', () => {
         ? true
         : undefined,
     )
+    expect(await broker.queues()).toContain(foreign)
+    await broker.drop(foreign)
   }, 300_000)
 
   it('that RabbitMQ cannot change is refused whole, and the pods stay as they are', async () => {
