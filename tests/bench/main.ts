@@ -2,13 +2,20 @@ import { loadavg } from 'node:os'
 import { benchApi } from './api.ts'
 import { benchDrain } from './drain.ts'
 import { benchIngest } from './ingest.ts'
+import { benchOperator } from './operator.ts'
 import { benchPipeline } from './pipeline.ts'
 import { benchScaling } from './scaling/report.ts'
 import { benchSoak } from './soak.ts'
 
-// `npm run bench -- NAME [--seconds N] [--json]` on the local cluster; prints one object last.
+// `npm run bench -- NAME [--seconds N] [--pipelines N] [--json]` on the local cluster; prints one object last.
 
 type Bench = { run: (seconds: number) => Promise<object>; limitedBy: string }
+
+/** The number that follows a flag. */
+const numberAfter = (flag: string, otherwise: number): number => {
+  const at = process.argv.indexOf(flag)
+  return at === -1 ? otherwise : Number(process.argv[at + 1])
+}
 
 const SHARED_CORES = 'CPU: load generator, broker, store and services share the cores'
 const BENCHES: Record<string, Bench> = {
@@ -17,16 +24,20 @@ const BENCHES: Record<string, Bench> = {
   drain: { run: benchDrain, limitedBy: SHARED_CORES },
   api: { run: benchApi, limitedBy: SHARED_CORES },
   scaling: { run: () => benchScaling(process.argv.includes('--simulate')), limitedBy: 'nothing: it is a model' },
+  operator: {
+    run: (seconds) => benchOperator(pipelines, seconds),
+    limitedBy: 'CPU: etcd, the API server and its controllers share the cores with the operator',
+  },
   soak: { run: benchSoak, limitedBy: 'the rate that it is sent at: it looks for loss, not for speed' },
 }
 
 const [name = '', ...rest] = process.argv.slice(2)
 const bench = BENCHES[name]
-const at = rest.indexOf('--seconds')
-const seconds = at === -1 ? 15 : Number(rest[at + 1])
-if (bench === undefined || !(seconds > 0)) {
+const seconds = numberAfter('--seconds', 15)
+const pipelines = numberAfter('--pipelines', 1000)
+if (bench === undefined || !(seconds > 0) || !(pipelines > 0)) {
   console.error(
-    `expected a name of ${Object.keys(BENCHES).join(', ')} and, after --seconds, a number above 0; got "${process.argv.slice(2).join(' ')}"`,
+    `expected a name of ${Object.keys(BENCHES).join(', ')} and, after --seconds and --pipelines, a number above 0; got "${process.argv.slice(2).join(' ')}"`,
   )
   process.exitCode = 2
 } else {
