@@ -14,6 +14,9 @@ const system = (name: string, files = '**/*.test.ts') => ({
   },
 })
 
+/** Each file has a control plane and virtual hosts of its own, and waits most of the time. */
+const aside = (name: string) => ({ test: { ...system(name).test, fileParallelism: true, maxWorkers: 3 } })
+
 export default defineConfig({
   test: {
     projects: [
@@ -32,7 +35,7 @@ export default defineConfig({
           ],
         },
       },
-      system('operator'),
+      aside('operator'),
       system('integration'),
       system('charts'),
       system('e2e'),
