@@ -1,9 +1,10 @@
 import { createApplier } from '#kit/apply.ts'
-import { createClient, loadKubeConfig } from '#kit/client.ts'
+import { createClient } from '#kit/client.ts'
 import { createController } from '#kit/controller.ts'
 import { createRecorder } from '#kit/events.ts'
 import { createExpectations, expecting } from '#kit/expectations.ts'
 import { fenced } from '#kit/fence.ts'
+import type { KubeAccess } from '#kit/kubeconfig.ts'
 import { holdLease } from '#kit/lease.ts'
 import { pathOfKey } from '#kit/resource.ts'
 import type { Logger } from '#runtime/log.ts'
@@ -24,14 +25,19 @@ import { type Context, reconcile } from './reconcile.ts'
 
 const MANAGER = 'xray-operator'
 
-export type World = { now: () => number; elapsedMs: () => number; exit: (code: number) => never }
+export type World = {
+  kubeConfig: KubeAccess
+  now: () => number
+  elapsedMs: () => number
+  exit: (code: number) => never
+}
 
 /**
  * Starts the operator: caches first, warm in every replica; then the lease. Only the leader reconciles, and one that
  * loses the lease ends its process, because whatever it still had in mind is another's now.
  */
 export const startOperator =
-  ({ now, elapsedMs, exit }: World) =>
+  ({ kubeConfig, now, elapsedMs, exit }: World) =>
   async (config: Config, log: Logger): Promise<Ending[]> => {
     const metrics = createMetrics(config)
     const { kit } = metrics
@@ -42,7 +48,7 @@ export const startOperator =
     }
     const namespaces = config.WATCH_NAMESPACES.split(',').filter((namespace) => namespace !== '')
 
-    const client = createClient(loadKubeConfig(), { userAgent: MANAGER, metrics: kit.client })
+    const client = createClient(kubeConfig, { userAgent: MANAGER, metrics: kit.client })
     const expectations = createExpectations(elapsedMs)
     const writer = expecting(
       fenced(client, () => lease.isLeader()),

@@ -1,14 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { KubeConfig } from '@kubernetes/client-node'
 import type { Dispatcher } from 'undici'
 import { type Access, createCredentials } from './credentials.ts'
 import { currentDeadline } from './deadline.ts'
 import { ApiError, errorOfAnswer } from './errors.ts'
+import type { KubeAccess } from './kubeconfig.ts'
 import { readRetryAfter, retryDelayMs } from './retry.ts'
 import { createSlots } from './slots.ts'
 import { type WatchLine, watchLines } from './watch.ts'
 
-export { loadKubeConfig } from './credentials.ts'
 export { ApiError, isConflict, isExpired, isNotFound } from './errors.ts'
 export type { KubeObject, ObjectMeta, OwnerReference } from './object.ts'
 export type { WatchLine } from './watch.ts'
@@ -79,7 +78,7 @@ const search = (query: Record<string, string> = {}): string => {
 
 /** The client of the API server that a kubeconfig names; in a pod, that of its service account. */
 export const createClient = (
-  kubeConfig: KubeConfig,
+  kubeConfig: KubeAccess,
   { userAgent, metrics }: { userAgent: string; metrics: ClientMetrics },
 ): Client => {
   const credentials = createCredentials(kubeConfig, () => performance.now())

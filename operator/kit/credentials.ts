@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { RequestOptions } from 'node:https'
-import { KubeConfig } from '@kubernetes/client-node'
 import { Agent, type Dispatcher } from 'undici'
+import type { KubeAccess } from './kubeconfig.ts'
 
 /** What a request needs: where to send it, through which connections, and as whom. */
 export type Access = {
@@ -29,17 +29,10 @@ const CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024
 const IDLE_MS = 60_000
 const CONNECT_LIMIT_MS = 10_000
 
-/** Loads `KUBECONFIG`, the usual file or, in a pod, the service account. */
-export const loadKubeConfig = (): KubeConfig => {
-  const kubeConfig = new KubeConfig()
-  kubeConfig.loadFromDefault()
-  return kubeConfig
-}
-
 type Material = { server: string; tls: Record<string, unknown>; headers: Record<string, string> }
 
 /** Certificates, token and the rest as they are now: files, exec plugins and the kubeconfig itself. */
-const readMaterial = async (kubeConfig: KubeConfig): Promise<Material> => {
+const readMaterial = async (kubeConfig: KubeAccess): Promise<Material> => {
   const [cluster, user] = [kubeConfig.getCurrentCluster(), kubeConfig.getCurrentUser()]
   if (cluster === null) throw new Error('the kubeconfig names no cluster')
   const options: RequestOptions = { headers: {} }
@@ -65,7 +58,7 @@ const readMaterial = async (kubeConfig: KubeConfig): Promise<Material> => {
  * that were replaced are taken up within a minute, or at once when the server refuses what they said. The former pool
  * then takes no new requests, and its connections end with those that they carry.
  */
-export const createCredentials = (kubeConfig: KubeConfig, nowMs: () => number): Credentials => {
+export const createCredentials = (kubeConfig: KubeAccess, nowMs: () => number): Credentials => {
   const retired = new Set<Agent>()
   let pool: { hash: string; dispatcher: Agent } | undefined
   let known: { atMs: number; access: Access } | undefined
