@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { HttpMethod, KubeConfig, PortForward, RequestContext } from '@kubernetes/client-node'
+import { createRequire } from 'node:module'
+import type { KubeConfig } from '@kubernetes/client-node'
 import { type Dispatcher, fetch, type Response } from 'undici'
 import { EXIT, Failure } from './failure.ts'
 import { type Dial, openTunnel } from './tunnel.ts'
@@ -40,6 +41,10 @@ export type Kube = {
   tunnel: (namespace: string, pod: string, port: number) => ReturnType<typeof openTunnel>
 }
 
+/** Loaded when a cluster is first asked for: it is most of what this program loads, and `--help` must not wait for it. */
+const clientNode = (): typeof import('@kubernetes/client-node') =>
+  createRequire(import.meta.url)('@kubernetes/client-node')
+
 const PAGE = 500
 const LIMIT_MS = 20_000
 
@@ -59,7 +64,7 @@ const failureOf = (status: number, text: string, what: string): Failure => {
 
 /** Reads a kubeconfig: the file that is named, else what kubectl would take. @throws Failure */
 export const readKubeConfig = (file: string): KubeConfig => {
-  const config = new KubeConfig()
+  const config = new (clientNode().KubeConfig)()
   try {
     if (file === '') config.loadFromDefault()
     else config.loadFromString(readFileSync(file, 'utf8'))
@@ -82,6 +87,7 @@ export const openKube = (config: KubeConfig): Kube => {
     if (server === '')
       throw new Failure(EXIT.unreachable, 'the kubeconfig names no cluster: run "npm start", or set KUBECONFIG')
     // The user's token may have to be made by a program, and be made anew: so it is asked for each time.
+    const { RequestContext, HttpMethod } = clientNode()
     const context = new RequestContext(`${server}${path}`, HttpMethod.GET)
     await config.applySecurityAuthentication(context)
     dispatcher ??= context.getDispatcher() as Dispatcher | undefined
@@ -147,7 +153,14 @@ export const openKube = (config: KubeConfig): Kube => {
       ).json() as Promise<T>,
     tunnel: (namespace, pod, port) => {
       const dial: Dial = async (socket) => {
-        const link = await new PortForward(config).portForward(namespace, pod, [port], socket, null, socket)
+        const link = await new (clientNode().PortForward)(config).portForward(
+          namespace,
+          pod,
+          [port],
+          socket,
+          null,
+          socket,
+        )
         return () => (typeof link === 'function' ? link() : link)?.close()
       }
       return openTunnel(dial)
