@@ -4,6 +4,11 @@ import { gradeOf } from './refusal.ts'
 it.each([
   [422, 'Service "x" is invalid: spec.type', 'refused ChildInvalid'],
   [400, 'unknown field "spec.x"', 'refused ChildInvalid'],
+  [
+    500,
+    'failed to create typed patch object (n/x; apps/v1, Kind=Deployment): .spec.x: field not declared in schema',
+    'refused ChildInvalid',
+  ],
   [403, 'deployments.apps "x" is forbidden: User "u" cannot patch', 'refused ChildForbidden'],
   [403, 'unable to create new content in namespace n because it is being terminated', 'ending'],
   [409, 'the object has been modified', 'unexpected'],

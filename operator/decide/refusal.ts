@@ -12,12 +12,15 @@ export type Grade =
   /** Tried again, later and later. */
   | { kind: 'unexpected' }
 
+/** A field that its kind does not have: server-side apply tells it with 500, although trying again is no use. */
+const UNKNOWN_FIELD = 'failed to create typed patch object'
+
 /**
  * Grades what the API server answered to an apply by what is to be done about it.
  * @param child such as "Deployment leipzig-api"
  */
 export const gradeOf = ({ status, message }: Answer, child: string): Grade => {
-  if (status === 400 || status === 422)
+  if (status === 400 || status === 422 || message.startsWith(UNKNOWN_FIELD))
     return { kind: 'refused', refusal: { reason: 'ChildInvalid', message: `${child}: ${message}` } }
   if (status !== 403) return { kind: 'unexpected' }
   if (message.includes('is being terminated')) return { kind: 'ending' }
