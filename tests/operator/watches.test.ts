@@ -116,7 +116,7 @@ describe('an operator that is shown the past', { timeout: 300_000 }, () => {
       stage.broker.disturb({ kind: 'answer', status: 503, body: '{}' })
       const removing = stage.remove()
       await must('the deletion to be tried', 20_000, async () =>
-        stage.broker.calls().some(({ method }) => method === 'DELETE') ? true : undefined,
+        stage.broker.calls().some(({ path }) => path.includes('columns=name,arguments,messages')) ? true : undefined,
       )
       const version = await versionNow(stage)
       stage.broker.disturb(undefined)
