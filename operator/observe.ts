@@ -70,17 +70,22 @@ export type BrokerSeen = {
 }
 
 /**
- * Dead letters in all: those that still stand in their queue, and those archived from it that are open. Asked four
- * times a minute at most; when the API does not say, only the queue is counted.
+ * Dead letters in all: those that still stand in their queue, and those archived from it that are open. The API is asked
+ * four times a minute at most and never waited for: pods that cannot be reached would hold up the other pipelines. Until
+ * it has said, only the queue is counted.
  */
-const countDeadLetters = async (
+const countDeadLetters = (
   { askOpenLetters, now }: Pick<ObserveContext, 'askOpenLetters' | 'now'>,
   pipeline: Pipeline,
   memory: PipelineMemory,
   queues: QueueLook[],
-): Promise<{ deadLetters?: number }> => {
-  if (now() - memory.archive.atMs > ARCHIVE_MS)
-    memory.archive = { atMs: now(), open: await askOpenLetters(pipeline.metadata) }
+): { deadLetters?: number } => {
+  if (now() - memory.archive.atMs > ARCHIVE_MS) {
+    memory.archive.atMs = now()
+    void askOpenLetters(pipeline.metadata).then((open) => {
+      memory.archive.open = open
+    })
+  }
   if (queues.length === 0) return {}
   return {
     deadLetters: queues.reduce((sum, { ready, unacked }) => sum + ready + unacked, memory.archive.open ?? 0),
@@ -134,7 +139,7 @@ export const observeBroker = async (
       memory.samples = [...memory.samples.filter(({ atMs }) => atMs > main.atMs - SAMPLES_MS), main]
     const depths = {
       ...(main !== undefined && { backlog: main.ready + main.unacked }),
-      ...(await countDeadLetters(context, pipeline, memory, dead)),
+      ...countDeadLetters(context, pipeline, memory, dead),
     }
     return { ...nothing, topologyProblem: memory.topology.problem, looks, depths }
   } catch (error) {
