@@ -12,8 +12,15 @@ let device: Awaited<ReturnType<typeof openDevice>>
 let broker: Awaited<ReturnType<typeof openBroker>>
 let store: Awaited<ReturnType<typeof openDatabase>>
 
+/** With the default of two minutes' stabilization a test would wait for what it does not test. */
+const AT_ONCE = { stabilizationWindowSeconds: 0, policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] }
+
 beforeAll(async () => {
-  await apply(manifest(NAME))
+  await apply(
+    manifest(NAME, {
+      signals: { scaling: { cooldownPeriod: 5, pollingInterval: 1, behavior: { scaleDown: AT_ONCE } } },
+    }),
+  )
   await conditionHolds(NAME, 'Available', 'True')
   device = await openDevice(NAME)
   broker = await openBroker()
