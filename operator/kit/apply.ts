@@ -36,6 +36,9 @@ const settledOf = (hash: string, { metadata }: KubeObject): Settled => ({
   generation: metadata.generation ?? 0,
 })
 
+/** How API servers say that the object of a name is another one than was meant; their stores word it in two ways. */
+const GONE = /UID in (the )?precondition/
+
 /**
  * Applies with one field manager, forced: what it names is its own. The call is skipped when the same intent was applied
  * before and the live object has not changed since (Cluster API's rule), or when the cache does not show yet that it was.
@@ -106,7 +109,7 @@ export const createApplier = (
       const body = { preconditions: { uid, resourceVersion }, propagationPolicy: 'Background' }
       await client.request({ method: 'DELETE', path, body }).catch((error) => {
         // What has this name now is another object: ours is gone. The server looks at the uid before the version.
-        if (isNotFound(error) || (isConflict(error) && error.message.includes('UID in precondition'))) return
+        if (isNotFound(error) || (isConflict(error) && GONE.test(error.message))) return
         throw error
       })
       settled.delete(path)
