@@ -1,7 +1,7 @@
 import { SCALING_DEFAULTS, type Scaling } from '#contract/scaling/block.ts'
+import { seeded } from '../../../services/cli/track.ts'
 import { createKeda, type KedaSettings } from './keda.ts'
 import { createOurs } from './ours.ts'
-import { randomOf } from './random.ts'
 import { createWorld, type Scenario, type Totals, type World } from './world.ts'
 
 type Scaler = { step: (world: World) => void }
@@ -91,7 +91,7 @@ const quantile = (sorted: Float64Array, part: number): number =>
 
 /** One run; the seed decides the phases of all clocks, and how long each message and each start takes. */
 export const simulate = (scenario: Scenario, arm: Arm, seed: number): Totals => {
-  const random = randomOf(seed)
+  const random = seeded(seed)
   const world = createWorld(scenario, random)
   const scaler = arm.create(scenario, random)
   while (world.now() < scenario.seconds) {

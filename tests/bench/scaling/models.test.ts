@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { seeded } from '../../../services/cli/track.ts'
 import { ARMS, type Arm, compare, simulate } from './compare.ts'
 import { createKeda, type KedaSettings } from './keda.ts'
-import { randomOf } from './random.ts'
 import { SCENARIOS } from './traces.ts'
 import { createWorld, type Scenario, type World } from './world.ts'
 
@@ -31,27 +31,27 @@ describe('the world', () => {
     expect(totals.latencies.length + totals.left).toBe(60_000)
   })
   it('a pod does what its places and the time of a message allow', () => {
-    const world = createWorld(burst, randomOf(1))
+    const world = createWorld(burst, seeded(1))
     world.scale(4)
     passUntil(world, 110)
     expect(world.totals().latencies.length / 100).toBeGreaterThan(19)
     expect(world.totals().latencies.length / 100).toBeLessThan(21)
   })
   it('all pods together do no more than what is behind them', () => {
-    const world = createWorld({ ...burst, downstreamPerSecond: 30 }, randomOf(1))
+    const world = createWorld({ ...burst, downstreamPerSecond: 30 }, seeded(1))
     world.scale(20)
     passUntil(world, 110)
     expect(world.totals().latencies.length).toBeLessThanOrEqual(30 * 110)
     expect(world.totals().latencies.length).toBeGreaterThan(30 * 95)
   })
   it('a message that a pod has not finished 30 s after its end goes back', () => {
-    const world = createWorld({ ...burst, serviceSeconds: 300, concurrency: 1 }, randomOf(1))
+    const world = createWorld({ ...burst, serviceSeconds: 300, concurrency: 1 }, seeded(1))
     world.scale(3)
     passUntil(world, 60, () => world.now() === 20 && world.scale(1))
     expect(world.totals().redelivered).toBe(2)
   })
   it('shows the queue as it was when the broker last told', () => {
-    const world = createWorld(burst, randomOf(1))
+    const world = createWorld(burst, seeded(1))
     const seen = new Set<number>()
     passUntil(world, 60, () => {
       const look = world.look()
@@ -66,7 +66,7 @@ describe('the world', () => {
 /** Seconds until KEDA wants so many pods for the burst, by the phases of its clocks. */
 const reactions = (settings: Partial<KedaSettings>, replicas: number): number[] =>
   Array.from({ length: 40 }, (_, seed) => {
-    const random = randomOf(seed)
+    const random = seeded(seed)
     const world = createWorld(burst, random)
     const defaults = { pollingInterval: 30, cooldownPeriod: 300, value: 20, downStabilizationSeconds: 300 }
     const keda = createKeda({ ...defaults, maxReplicaCount: burst.maxReplicas, ...settings }, random)

@@ -1,4 +1,4 @@
-import { randomOf } from './random.ts'
+import { seeded } from '../../../services/cli/track.ts'
 import type { Scenario } from './world.ts'
 
 const between = (second: number, from: number, to: number): boolean => second >= from && second < to
@@ -8,7 +8,7 @@ const SHORT = { concurrency: 10, serviceSeconds: 2, maxReplicas: 50, runs: 5 }
 
 /** A day by the hour, messages a second: a made-up town that wakes, works and sleeps. */
 const DAY = [2, 1, 1, 1, 1, 3, 12, 40, 55, 48, 44, 46, 50, 47, 42, 45, 52, 58, 40, 24, 15, 9, 5, 3]
-const NOISE = randomOf(7)
+const NOISE = seeded(7)
 const MINUTES = Array.from({ length: 24 * 60 }, (_, minute) => {
   const [hour, part] = [Math.floor(minute / 60), (minute % 60) / 60]
   const mean = (DAY[hour] as number) * (1 - part) + (DAY[(hour + 1) % 24] as number) * part
