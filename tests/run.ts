@@ -1,11 +1,21 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 
 // `node tests/run.ts [STAGE ...]`: runs the stages in order, each to its end, and counts what passed and failed.
 
-type Count = { passed: number; failed: number }
+type Count = { passed: number; failed: number; failures?: string[] }
+
+type Report = {
+  numPassedTests: number
+  numFailedTests: number
+  testResults: {
+    name: string
+    message: string
+    assertionResults: { status: string; fullName: string; failureMessages: string[] }[]
+  }[]
+}
 
 const [MAJOR = 0] = process.versions.node.split('.').map(Number)
 if (MAJOR < 24) throw new Error(`expected Node 24 from node_modules, got ${process.version}: run "npm ci"`)
@@ -23,6 +33,20 @@ const check =
     return { passed: ok ? 1 : 0, failed: ok ? 0 : 1 }
   }
 
+/** How much of a failure's message is said again at the end, in characters; the whole stands where it happened. */
+const MESSAGE_LENGTH = 400
+
+/** What failed, said again at the end, where whoever reads only the last lines of a log finds it. */
+const failuresOf = ({ testResults }: Report): string[] =>
+  testResults.flatMap(({ name, message, assertionResults }) => {
+    const file = relative(process.cwd(), name)
+    const failed = assertionResults.filter(({ status }) => status === 'failed')
+    const failures = failed.map(({ fullName, failureMessages: [first = ''] }) => `${fullName}: ${first}`)
+    return [...failures, ...(message === '' ? [] : [message])].map(
+      (text) => `${file}: ${text.slice(0, MESSAGE_LENGTH)}`,
+    )
+  })
+
 /** One project of vitest.config.ts. A run that ends without a report, or fails outside a test, has failed once more. */
 const tests = (project: string) => (): Count => {
   const report = join(mkdtempSync(join(tmpdir(), 'xrayiot-tests-')), 'report.json')
@@ -34,8 +58,9 @@ const tests = (project: string) => (): Count => {
     `--outputFile.json=${report}`,
   ])
   try {
-    const { numPassedTests: passed, numFailedTests: failed } = JSON.parse(readFileSync(report, 'utf8'))
-    return { passed, failed: ok || failed > 0 ? failed : 1 }
+    const results: Report = JSON.parse(readFileSync(report, 'utf8'))
+    const { numPassedTests: passed, numFailedTests: failed } = results
+    return { passed, failed: ok || failed > 0 ? failed : 1, failures: failuresOf(results) }
   } catch {
     return { passed: 0, failed: 1 }
   }
@@ -59,6 +84,7 @@ if (unknown.length > 0)
   throw new Error(`expected stages of ${Object.keys(STAGES).join(', ')}; got ${unknown.join(', ')}`)
 
 const total: Count = { passed: 0, failed: 0 }
+const failures: string[] = []
 const summary: string[] = []
 for (const [name, run] of Object.entries(STAGES)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue
@@ -66,9 +92,11 @@ for (const [name, run] of Object.entries(STAGES)) {
   const count = run()
   total.passed += count.passed
   total.failed += count.failed
+  failures.push(...(count.failures ?? []))
   summary.push(
     `${name}: ${count.passed} passed, ${count.failed} failed in ${Math.round((Date.now() - startedAt) / 1000)} s`,
   )
 }
+for (const failure of failures) console.log(`\nfailed: ${failure}`)
 console.log(`\n${summary.join('\n')}\n\n${total.passed} passed, ${total.failed} failed`)
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1

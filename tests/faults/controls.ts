@@ -9,6 +9,7 @@ const STORING = 'services/signals/storing.ts'
 const STORE = 'services/runtime/signal-store.ts'
 const PUBLISHER = 'services/runtime/publisher.ts'
 const AMQP = 'services/runtime/amqp.ts'
+const ACKER = 'services/runtime/acker.ts'
 const AUTHENTICATION = 'services/producer/authentication.ts'
 const INGEST = 'services/producer/ingest.ts'
 
@@ -25,7 +26,13 @@ export const CONTROLS = {
       {
         file: HANDLING,
         from: '  const keys = context.messageKeys()\n',
-        to: "  const keys = context.messageKeys()\n  for (const delivery of deliveries) settleNow(delivery, 'ack')\n",
+        to: "  const keys = context.messageKeys()\n  for (const delivery of deliveries) settleNow(delivery, 'ack')\n  await null\n  await deliveries[0].acker.heard()\n",
+      },
+      // A process that is killed resets its connection, and an acknowledgement may get lost with it: it is to have come.
+      {
+        file: ACKER,
+        from: '  return {\n    settle: (message, how) => {\n',
+        to: '  return {\n    heard: () => channel.prefetch(1),\n    settle: (message, how) => {\n',
       },
     ],
   },

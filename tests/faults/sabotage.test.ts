@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import { CONTROLS as OPERATOR_CONTROLS } from '../operator/controls.ts'
 import { CONTROLS } from './controls.ts'
 import { KILL_POINTS } from './kill-points.ts'
 import { type Edit, toNodeOptions } from './sabotage.ts'
 
 const all: [string, readonly Edit[]][] = [
-  ...Object.entries(CONTROLS).map(([name, { edits }]): [string, readonly Edit[]] => [name, edits]),
+  ...[...Object.entries(CONTROLS), ...Object.entries(OPERATOR_CONTROLS)].map(
+    ([name, { edits }]): [string, readonly Edit[]] => [name, edits],
+  ),
   ...Object.entries(KILL_POINTS),
 ]
 

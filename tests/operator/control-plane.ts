@@ -8,7 +8,7 @@ import { binary, ensureTool } from '../../k8s/local/tools.ts'
 import { CRD_FILE } from '../../operator/generate.ts'
 import { must } from '../stand/condition.ts'
 import { freePort } from '../stand/service-process.ts'
-import { type Api, adminOf, openApi } from './api.ts'
+import { type Api, adminOf, MERGE, openApi } from './api.ts'
 import { AUDIT_POLICY, type AuditLog, openAuditLog } from './audit.ts'
 import { type PlaneProcess, startPlaneProcess } from './plane-process.ts'
 
@@ -27,6 +27,8 @@ export type ControlPlane = {
   kubeconfigOf: (name: string, server: string, token: string) => string
   /** Kills the API server and starts it again on its port. */
   restartApiServer: () => Promise<void>
+  /** Applies the definition of the resource once more, with a change that bears no meaning: its printer columns. */
+  applyDefinition: () => Promise<void>
   /** Forgets every version but the newest: who asks for an older one gets 410. */
   compact: () => Promise<void>
   close: () => Promise<void>
@@ -193,6 +195,11 @@ export const openControlPlane = async (): Promise<ControlPlane> => {
       restartApiServer: async () => {
         await apiServer.kill()
         apiServer = await start(startApiServer(folder, port, etcdPort, isReady))
+      },
+      applyDefinition: async () => {
+        const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${crd.metadata.name}`
+        const [{ additionalPrinterColumns: _, ...version }] = versions
+        await api.call('PATCH', path, { spec: { versions: [version] } }, MERGE)
       },
       compact: async () => {
         const etcd = (path: string, body: object) =>

@@ -22,4 +22,28 @@ export const CONTROLS = {
       },
     ],
   },
+  'believes-its-cache': {
+    what: 'a deletion is carried out without asking whether it still stands',
+    edits: [
+      {
+        file: 'operator/finalize.ts',
+        from: '  if (removes && (await isGone(context, pipeline))) return undefined\n',
+        to: '',
+      },
+    ],
+  },
+  'rolls-out-each-build': {
+    what: 'a pod template that another build made is not kept',
+    edits: [
+      {
+        file: 'operator/decide/release.ts',
+        from: 'if (known[TEMPLATE] === undefined || known[TEMPLATE] === told[TEMPLATE]) return fresh',
+        to: 'return fresh',
+      },
+    ],
+  },
+  'writes-without-lease': {
+    what: 'what was begun under a lease is written without it, too',
+    edits: [{ file: 'operator/kit/fence.ts', from: 'if (!isLeader()) throw', to: 'if (Number.isNaN(0)) throw' }],
+  },
 } as const satisfies Record<string, Sabotage>

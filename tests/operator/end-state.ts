@@ -82,6 +82,13 @@ export const clusterState = async (api: Api, namespace: string): Promise<string[
     .sort()
 }
 
+/** What counts the changes of a pipeline, or is a hash of one that does. */
+const COUNTED =
+  /\.(generation|observedGeneration)=|deployment\.kubernetes\.io\/revision|lastAppliedGeneration|xrayiot\.dev\/(applied|inputs)/
+
+/** A state without what differs when it was come to by more changes. */
+export const uncounted = (leaves: readonly string[]): string[] => leaves.filter((leaf) => !COUNTED.test(leaf))
+
 /** Everything in a virtual host that somebody declared. */
 export const brokerState = async (server: Server, namespace: string, vhost: string): Promise<string[]> => {
   const { username, password } = new URL(server.uri)

@@ -199,6 +199,42 @@ describe('a lease', () => {
       await through.close()
     }))
 
+  /** A client of a machine whose clock is wrong; it sends nothing any more once it is dead. */
+  const withClock = (offsetMs: number, dead: () => boolean): Client => ({
+    ...client,
+    request: (request) => {
+      if (dead()) return Promise.reject(new Error('dead'))
+      const shifted = (_: string, value: unknown) =>
+        typeof value === 'string' && /^\d{4}-\d\d-\d\dT.*000Z$/.test(value)
+          ? new Date(Date.parse(value) + offsetMs).toISOString().replace('Z', '000Z')
+          : value
+      return client.request(
+        request.body === undefined ? request : { ...request, body: JSON.parse(JSON.stringify(request.body), shifted) },
+      )
+    },
+  })
+
+  it.each([
+    ['an hour slow', -3_600_000],
+    ['an hour fast', 3_600_000],
+  ])('of a holder whose clock is %s is taken when it renews it no more, and not before', async (name, offsetMs) => {
+    const place = name.replaceAll(' ', '-')
+    let dead = false
+    const one = hold(
+      'one',
+      withClock(offsetMs, () => dead),
+      place,
+    )
+    await must('the first to lead', 5_000, leading(one))
+    const two = hold('two', client, place)
+    await must('renewals for more than its duration', 15_000, async () => (await renewals(place)) > 10 || undefined)
+    expect([one.isLeader(), two.told]).toEqual([true, []])
+    dead = true
+    await must('the second to lead', 15_000, leading(two))
+    expect(one.isLeader()).toBe(false)
+    await Promise.all([one.release(), two.release()])
+  })
+
   it('whose holder sees another name has lost it', async () => {
     const one = hold('one', client, 'stolen')
     await must('it to lead', 5_000, leading(one))

@@ -4,7 +4,7 @@ import { specSchema } from '../../operator/crd/spec.ts'
 import { must } from '../stand/condition.ts'
 import { MERGE } from './api.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
-import { clusterState } from './end-state.ts'
+import { clusterState, uncounted } from './end-state.ts'
 import { type Mutation, mutationsOf, patchOf } from './mutations.ts'
 import { type Stage, withStage } from './stage.ts'
 
@@ -35,10 +35,8 @@ type Outcome = 'refused' | 'taken'
 
 /** The part of the namespace's state that is of one pipeline, without what counts its changes. */
 const stateOf = async (stage: Stage, name: string): Promise<string> => {
-  const all = await clusterState(plane.api, stage.namespace)
-  const counted =
-    /\.(generation|observedGeneration)=|deployment\.kubernetes\.io\/revision|lastAppliedGeneration|xrayiot\.dev\/(applied|inputs)/
-  return all.filter((leaf) => leaf.includes(` ${name}`) && !counted.test(leaf)).join('\n')
+  const all = uncounted(await clusterState(plane.api, stage.namespace))
+  return all.filter((leaf) => leaf.includes(` ${name}`)).join('\n')
 }
 
 describe('a spec that is changed, field by field, to what is right or wrong for it', () => {

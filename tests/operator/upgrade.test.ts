@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { toNodeOptions } from '../faults/sabotage.ts'
+import { type Edit, toNodeOptions } from '../faults/sabotage.ts'
 import { must } from '../stand/condition.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
+import { CONTROLS } from './controls.ts'
 import { type Installation, install } from './installation.ts'
 import { openSite, type Site } from './site.ts'
 
@@ -19,18 +20,15 @@ afterAll(async () => {
 })
 
 /** A build of another version: its pods have another probe, a setting more and another image. */
-const NEWER = toNodeOptions(
-  [
-    { file: 'operator/decide/deployment.ts', from: 'progressDeadlineSeconds: 120', to: 'progressDeadlineSeconds: 121' },
-    {
-      file: 'operator/decide/deployment.ts',
-      from: 'terminationGracePeriodSeconds: GRACE_SECONDS',
-      to: 'terminationGracePeriodSeconds: 61',
-    },
-    { file: 'operator/decide/environment.ts', from: "  LOG_LEVEL: 'info',", to: "  LOG_LEVEL: 'info',\n  NEWER: '1'," },
-  ],
-  1,
-)
+const NEWER: Edit[] = [
+  { file: 'operator/decide/deployment.ts', from: 'progressDeadlineSeconds: 120', to: 'progressDeadlineSeconds: 121' },
+  {
+    file: 'operator/decide/deployment.ts',
+    from: 'terminationGracePeriodSeconds: GRACE_SECONDS',
+    to: 'terminationGracePeriodSeconds: 61',
+  },
+  { file: 'operator/decide/environment.ts', from: "  LOG_LEVEL: 'info',", to: "  LOG_LEVEL: 'info',\n  NEWER: '1'," },
+]
 const OLD_ENV = { PIPELINE_IMAGE: 'xrayiot:old' }
 const NEW_ENV = { PIPELINE_IMAGE: 'xrayiot:new', PIPELINE_IMAGE_PULL_POLICY: 'Always' }
 
@@ -51,7 +49,7 @@ it('an upgrade of the operator restarts no pod of a pipeline whose spec is the s
   expect(before).toEqual([expect.stringMatching(/xrayiot:old$/), expect.stringMatching(/xrayiot:old$/)])
   await old.stop()
 
-  const newer = await installation.start(NEW_ENV, NEWER)
+  const newer = await installation.start(NEW_ENV, toNodeOptions(NEWER, 1))
   try {
     expect(await site.condition('UpToDate', 'False', 'FormerRelease')).toContain('with the image xrayiot:new')
     // The newer build has been at work: what concerns no pod is as it makes it.
@@ -70,6 +68,25 @@ it('an upgrade of the operator restarts no pod of a pipeline whose spec is the s
     await site.condition('UpToDate', 'True')
     await site.condition('Ready', 'True')
     expect((await pods()).filter((pod) => pod.endsWith('xrayiot:new'))).toHaveLength(3)
+    await site.remove()
+  } finally {
+    await newer.stop()
+  }
+})
+
+it('control: an operator that rolls out what each build makes is caught', async () => {
+  const old = await installation.start(OLD_ENV)
+  await site.create()
+  await site.condition('Ready', 'True')
+  const before = await pods()
+  await old.stop()
+
+  const edits = [...NEWER, ...CONTROLS['rolls-out-each-build'].edits]
+  const newer = await installation.start(NEW_ENV, toNodeOptions(edits, 1))
+  try {
+    await must('the pods to be restarted', 30_000, async () =>
+      (await pods()).some((pod) => before.includes(pod)) ? undefined : true,
+    )
     await site.remove()
   } finally {
     await newer.stop()

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Edit } from '../faults/sabotage.ts'
 import { must } from '../stand/condition.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
+import { CONTROLS } from './controls.ts'
 import { differences, type EndState } from './end-state.ts'
 import type { Operator } from './operator-process.ts'
 import { type Stage, withStage } from './stage.ts'
@@ -107,8 +109,9 @@ const belated = async (stage: Stage, version: string, then: () => Promise<Operat
 }
 
 describe('an operator that is shown the past', { timeout: 300_000 }, () => {
-  it('does not remove what was made anew under the name of what was being deleted then', async () =>
-    withStage(plane, 'anew', async (stage) => {
+  /** What is removed, and whether the queue is there, when the deletion of a former pipeline is shown once more. */
+  const madeAnew = (name: string, edits: readonly Edit[]) =>
+    withStage(plane, name, async (stage) => {
       const first = await stage.start()
       await stage.create()
       await stage.settled()
@@ -125,12 +128,21 @@ describe('an operator that is shown the past', { timeout: 300_000 }, () => {
       await stage.settled()
       const before = removed(await stage.endState())
       await first.kill()
-      await belated(stage, version, () => stage.restart())
-      await stage.settled()
-      const end = await stage.endState()
-      expect(removed(end)).toEqual(before)
-      expect(end.broker.some((row) => row.includes('xray.raw.q'))).toBe(true)
-    }))
+      await belated(stage, version, () => stage.restart(edits))
+      const shown = await stage.endState()
+      return { before, after: removed(shown), stands: shown.broker.some((row) => row.includes('xray.raw.q')) }
+    })
+
+  it('does not remove what was made anew under the name of what was being deleted then', async () => {
+    const { before, after, stands } = await madeAnew('anew', [])
+    expect(after).toEqual(before)
+    expect(stands).toBe(true)
+  })
+
+  it('control: one that believes its cache is caught', async () => {
+    const { before, after } = await madeAnew('anew-control', CONTROLS['believes-its-cache'].edits)
+    expect(after).not.toEqual(before)
+  })
 
   it('goes forward again from a spec that was replaced, and removes nothing on the way', async () =>
     withStage(plane, 'replaced', async (stage) => {

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { must } from '../stand/condition.ts'
+import { type ControlPlane, openControlPlane } from './control-plane.ts'
+import { uncounted } from './end-state.ts'
+import { withStage } from './stage.ts'
+
+let plane: ControlPlane
+beforeAll(async () => {
+  plane = await openControlPlane()
+})
+afterAll(() => plane?.close())
+
+/** Fields of a spec that are changed together. */
+type Step = Record<string, object | string>
+
+/** Where a pipeline ends that is made by the first step and changed by each other. */
+const endOf = (name: string, [first = {}, ...others]: Step[], isPatient = true): Promise<string[]> =>
+  withStage(plane, name, async (stage) => {
+    await stage.start()
+    await stage.create(first)
+    for (const step of others) {
+      if (isPatient) await stage.settled()
+      await stage.change(step)
+    }
+    await stage.settled()
+    const { objects, broker } = await stage.endState()
+    return [...uncounted(objects), ...broker]
+  })
+
+const IMAGE: Step = { image: 'xrayiot/xrayiot:next' }
+const SETTINGS: Step = { store: { retentionDays: 7 } }
+const LADDER: Step = { retry: { delaysMs: [500, 2000, 3000], maxRetries: 4 } }
+const LIMIT: Step = { broker: { maxLengthBytes: '6Gi' } }
+
+const ROWS: [name: string, steps: Step[]][] = [
+  ['image, settings and retry queues', [{}, IMAGE, SETTINGS, LADDER]],
+  ['retry queues twice, and a limit', [{ retry: { delaysMs: [500, 700, 900, 1100] } }, LADDER, LIMIT]],
+]
+
+describe('a pipeline ends the same,', { timeout: 300_000 }, () => {
+  it.each(ROWS)('by whatever way it came there: %s', async (name, steps) => {
+    const mark = `way-${name.length}`
+    const atOnce = await endOf(`${mark}-once`, [Object.assign({}, ...steps)])
+    expect(atOnce.length).toBeGreaterThan(200)
+    const [oneByOne, inHaste] = await Promise.all([endOf(`${mark}-each`, steps), endOf(`${mark}-haste`, steps, false)])
+    expect(oneByOne).toEqual(atOnce)
+    expect(inHaste).toEqual(atOnce)
+  })
+
+  it('when it was there before and is made again, and when its definition is applied again meanwhile', async () => {
+    const [once, again] = await Promise.all([
+      endOf('first', [SETTINGS]),
+      withStage(plane, 'again', async (stage) => {
+        const operator = await stage.start()
+        await stage.create(IMAGE)
+        await stage.settled()
+        await stage.remove()
+        await must('the children to be gone', 30_000, async () =>
+          (await stage.objects('deployments')).length === 0 ? true : undefined,
+        )
+        await stage.create(SETTINGS)
+        await plane.applyDefinition()
+        await stage.settled()
+        expect(operator.running()).toBe(true)
+        const { objects, broker } = await stage.endState()
+        return [...uncounted(objects), ...broker]
+      }),
+    ])
+    expect(again).toEqual(once)
+  })
+})
