@@ -203,6 +203,35 @@ describe.concurrent('a reflector', () => {
       },
     ))
 
+  it('does not believe a watch that tells the past', () =>
+    withReflector(
+      [
+        list('9', [item('a', '8'), item('b', '9')]),
+        watch([
+          line('MODIFIED', item('a', '10')),
+          line('DELETED', item('b', '11')),
+          line('MODIFIED', item('a', '8')),
+          line('DELETED', item('a', '9')),
+          line('MODIFIED', item('b', '9')),
+          line('ADDED', item('c', '12')),
+        ]),
+      ],
+      async ({ told, reflector }) => {
+        await until(() => told).toContain('n/c ->12')
+        expect(told).toEqual(['n/a ->8', 'n/b ->9', 'n/a 8>10', 'n/b 9>-', 'n/c ->12'])
+        expect(reflector.get('n/a')?.metadata.resourceVersion).toBe('10')
+        expect(reflector.get('n/b')).toBeUndefined()
+      },
+    ))
+
+  it('takes versions that are no numbers as they come', () =>
+    withReflector(
+      [list('x', [item('a', 'w')]), watch([line('MODIFIED', item('a', 'b')), line('MODIFIED', item('a', 'a'))])],
+      async ({ told }) => {
+        await until(() => told).toEqual(['n/a ->w', 'n/a w>b', 'n/a b>a'])
+      },
+    ))
+
   it('goes on when a handler throws', () =>
     withReflector(
       [list('10', [item('a', '1')]), watch([line('ADDED', item('b', '11'))])],

@@ -53,6 +53,15 @@ const IDLE_MS = 150_000
 /** client-go's: a watch that ends sooner and told nothing is a fault, and must not be asked for in a loop. */
 const SHORTEST_WATCH_MS = 1_000
 
+const NUMBER = /^[1-9]\d{0,14}$/
+
+/**
+ * True when a version is known to be older than another. Those of one resource are numbers that grow, which Kubernetes
+ * guarantees since 1.35 (KEP-5504); what an aggregated API server has otherwise is not compared.
+ */
+const isBefore = (version: string, other: string): boolean =>
+  NUMBER.test(version) && NUMBER.test(other) && Number(version) < Number(other)
+
 type Page = { metadata: { resourceVersion: string; continue?: string }; items: KubeObject[] }
 
 /**
@@ -154,14 +163,19 @@ export const reflect = (
     // Each at another time, so that the watches of all do not end at once.
     const timeoutSeconds = String(300 + Math.floor(Math.random() * 300))
     const query = { ...selector, resourceVersion, allowWatchBookmarks: 'true', timeoutSeconds }
-    let lines = 0
+    let [lines, seen] = [0, resourceVersion]
     const accept = metadataOnly && { accept: METADATA_ONLY }
     for await (const { type, object } of client.watch({ path, query, idleMs: IDLE_MS, signal, ...accept })) {
       lines++
       if (type === 'ERROR') throw errorOfStatus(object as unknown as Status)
+      const { resourceVersion: told } = object.metadata
+      if (told !== undefined && isBefore(told, seen)) continue
       if (type === 'DELETED') remove(keyOf(object), false)
       else if (type !== 'BOOKMARK') set(object)
-      if (object.metadata.resourceVersion !== undefined) progress(object.metadata.resourceVersion)
+      if (told !== undefined) {
+        seen = told
+        progress(told)
+      }
       await pace()
     }
     if (lines === 0 && performance.now() - startedAt < SHORTEST_WATCH_MS && !signal.aborted)

@@ -43,7 +43,7 @@ export const CONTROLS = {
     ],
   },
   'writes-without-lease': {
-    what: 'what was begun under a lease is written without it, too',
+    what: 'what was begun under a lease is written without it, too, and its loss ends nothing',
     edits: [{ file: 'operator/kit/fence.ts', from: 'if (!isLeader()) throw', to: 'if (Number.isNaN(0)) throw' }],
   },
 } as const satisfies Record<string, Sabotage>

@@ -4,7 +4,7 @@ import { must } from '../stand/condition.ts'
 import { type Asked, told } from './asked.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
 import { CONTROLS } from './controls.ts'
-import { differences, type EndState } from './end-state.ts'
+import type { EndState } from './end-state.ts'
 import { type Stage, withStage } from './stage.ts'
 
 let plane: ControlPlane
@@ -64,10 +64,19 @@ const plannedOf = (writes: readonly Asked[]): string[] => {
   return (first === -1 ? writes : writes.slice(0, first + 1)).map(told)
 }
 
-type Run = { end: EndState; writes: string[]; killed: string | undefined }
+type Run = { end: EndState; writes: string[]; killed: string | undefined; differences: string[] }
 
-/** Runs a scenario; the operator is killed when its n-th write of the change is done, before it hears of it. */
-const run = (scenario: Scenario, name: string, killAt: number, edits: readonly Edit[] = []): Promise<Run> =>
+/**
+ * Runs a scenario; the operator is killed when its n-th write of the change is done, before it hears of it.
+ * @param references two runs without a kill, with whose end it is compared
+ */
+const run = (
+  scenario: Scenario,
+  name: string,
+  killAt: number,
+  edits: readonly Edit[],
+  references?: readonly [EndState, EndState],
+): Promise<Run> =>
   withStage(plane, name, async (stage) => {
     const { proxy } = stage
     const operator = await stage.start({ edits })
@@ -90,7 +99,8 @@ const run = (scenario: Scenario, name: string, killAt: number, edits: readonly E
     }
     await changing
     await scenario.after(stage)
-    return { end: await stage.endState(), writes: plannedOf(proxy.writes().slice(past)), killed }
+    const differences = references === undefined ? [] : await stage.endsLike(references)
+    return { end: await stage.endState(), writes: plannedOf(proxy.writes().slice(past)), killed, differences }
   })
 
 /** What differs after each kill, with the write at which it came. */
@@ -104,8 +114,8 @@ const runAll = async (scenario: Scenario, kills: readonly number[] | undefined, 
   const violations: string[] = []
   const worker = async (): Promise<void> => {
     for (let at = left.shift(); at !== undefined; at = left.shift()) {
-      const { end, killed } = await run(scenario, `${mark}-${at}`, at, edits)
-      violations.push(...differences([first.end, second.end], end).map((what) => `killed at ${killed}: ${what}`))
+      const { killed, differences } = await run(scenario, `${mark}-${at}`, at, edits, [first.end, second.end])
+      violations.push(...differences.map((what) => `killed at ${killed}: ${what}`))
     }
   }
   // All of them end before a failure of one does: it would close the control plane under the others.

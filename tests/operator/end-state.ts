@@ -69,8 +69,15 @@ const essence = ({ kind, metadata, ...rest }: KubeObject): unknown => {
   return { metadata: kept, spec: rest.spec, status: { replicas, readyReplicas, observedGeneration } }
 }
 
-/** Everything in a namespace that an operator makes or changes. */
-export const clusterState = async (api: Api, namespace: string): Promise<string[]> => {
+/**
+ * Everything in a namespace that an operator makes or changes.
+ * @param names of the run, which are masked
+ */
+export const clusterState = async (
+  api: Api,
+  namespace: string,
+  names: readonly string[] = [namespace],
+): Promise<string[]> => {
   const all = await Promise.all(
     COLLECTIONS.map(([base, plural]) => api.list(`${base}/namespaces/${namespace}/${plural}`)),
   )
@@ -78,7 +85,7 @@ export const clusterState = async (api: Api, namespace: string): Promise<string[
     .flat()
     .filter(({ metadata }) => !NOT_THE_OPERATORS.test(metadata.name))
     .flatMap((object) => leaves(essence(object), `${object.kind} ${object.metadata.name}`))
-    .map((leaf) => masked(leaf, [namespace]))
+    .map((leaf) => masked(leaf, names))
     .sort()
 }
 

@@ -1,9 +1,9 @@
 import { type Edit, toNodeOptions } from '../faults/sabotage.ts'
-import { must } from '../stand/condition.ts'
+import { must, within } from '../stand/condition.ts'
 import { findServers } from '../stand/servers.ts'
 import { MERGE } from './api.ts'
 import type { ControlPlane } from './control-plane.ts'
-import { brokerState, clusterState, type EndState, effectsOf } from './end-state.ts'
+import { brokerState, clusterState, differences, type EndState, effectsOf } from './end-state.ts'
 import { install } from './installation.ts'
 import { type ManagementProxy, openManagementProxy } from './management.ts'
 import { type Operator, startOperator } from './operator-process.ts'
@@ -24,8 +24,13 @@ export type Stage = Site & {
   start: (change?: { edits?: readonly Edit[]; env?: Record<string, string>; through?: string }) => Promise<Operator>
   /** Starts the next operator after one that was killed: as if the dead one's lease had run out. */
   restart: (edits?: readonly Edit[]) => Promise<Operator>
-  /** Waits until the pipeline is ready and nothing has been written for a while. */
+  /** Waits until the pipeline is ready, its former settings are removed, and nothing has been written for a while. */
   settled: () => Promise<void>
+  /**
+   * Waits until the end is that of runs that nothing disturbed, for a while if need be, and until nothing is written.
+   * @returns what differs even then
+   */
+  endsLike: (references: readonly [EndState, EndState]) => Promise<string[]>
   /** Waits until nothing has been written for so long. */
   quiet: (ms: number) => Promise<void>
   endState: () => Promise<EndState>
@@ -33,8 +38,13 @@ export type Stage = Site & {
   emptyBroker: () => Promise<void>
 }
 
+/** Producer, signals and API, each with its settings. */
+const COMPONENTS = 3
 /** Longer than the pipelines' polling interval of 1 s: a reconcile lies within. */
 const QUIET_MS = 1_600
+
+/** How long the end of a disturbed run may be in coming. */
+const END_MS = 30_000
 
 const openStage = async (plane: ControlPlane, namespace: string): Promise<Stage> => {
   const installation = await install(plane, [`watchNamespaces={${namespace}}`], namespace)
@@ -74,10 +84,21 @@ const openStage = async (plane: ControlPlane, namespace: string): Promise<Stage>
     },
     settled: async () => {
       await site.condition('Ready', 'True')
+      await must('the former settings to be removed', 60_000, async () => {
+        const settings = await site.objects('configmaps')
+        return (
+          settings.filter(({ metadata }) => metadata.ownerReferences !== undefined).length === COMPONENTS || undefined
+        )
+      })
       await stage.quiet(QUIET_MS)
     },
+    endsLike: async (references) => {
+      await within(END_MS, async () => differences(references, await stage.endState()).length === 0 || undefined)
+      await stage.quiet(QUIET_MS)
+      return differences(references, await stage.endState())
+    },
     endState: async () => ({
-      objects: await clusterState(plane.api, namespace),
+      objects: await clusterState(plane.api, namespace, [site.vhost.name, namespace]),
       broker: await brokerState(rabbitmq, namespace, site.vhost.name),
       effects: effectsOf(plane.audit.since(mark), installation.user, namespace, broker.calls()),
     }),

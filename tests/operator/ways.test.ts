@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { must } from '../stand/condition.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
 import { uncounted } from './end-state.ts'
-import { withStage } from './stage.ts'
+import { type Stage, withStage } from './stage.ts'
 
 let plane: ControlPlane
 beforeAll(async () => {
@@ -12,6 +12,12 @@ afterAll(() => plane?.close())
 
 /** Fields of a spec that are changed together. */
 type Step = Record<string, object | string>
+
+/** What is the same by whatever way it came: the hash of a template holds the name of the run's virtual host. */
+const settledState = async (stage: Stage): Promise<string[]> => {
+  const { objects, broker } = await stage.endState()
+  return [...uncounted(objects).filter((leaf) => !leaf.includes('xrayiot.dev/template=')), ...broker]
+}
 
 /** Where a pipeline ends that is made by the first step and changed by each other. */
 const endOf = (name: string, [first = {}, ...others]: Step[], isPatient = true): Promise<string[]> =>
@@ -23,18 +29,16 @@ const endOf = (name: string, [first = {}, ...others]: Step[], isPatient = true):
       await stage.change(step)
     }
     await stage.settled()
-    const { objects, broker } = await stage.endState()
-    return [...uncounted(objects), ...broker]
+    return settledState(stage)
   })
 
 const IMAGE: Step = { image: 'xrayiot/xrayiot:next' }
 const SETTINGS: Step = { store: { retentionDays: 7 } }
 const LADDER: Step = { retry: { delaysMs: [500, 2000, 3000], maxRetries: 4 } }
-const LIMIT: Step = { broker: { maxLengthBytes: '6Gi' } }
 
 const ROWS: [name: string, steps: Step[]][] = [
   ['image, settings and retry queues', [{}, IMAGE, SETTINGS, LADDER]],
-  ['retry queues twice, and a limit', [{ retry: { delaysMs: [500, 700, 900, 1100] } }, LADDER, LIMIT]],
+  ['retry queues twice', [{ retry: { delaysMs: [500, 700, 900, 1100] } }, LADDER, SETTINGS]],
 ]
 
 describe('a pipeline ends the same,', { timeout: 300_000 }, () => {
@@ -62,8 +66,7 @@ describe('a pipeline ends the same,', { timeout: 300_000 }, () => {
         await plane.applyDefinition()
         await stage.settled()
         expect(operator.running()).toBe(true)
-        const { objects, broker } = await stage.endState()
-        return [...uncounted(objects), ...broker]
+        return settledState(stage)
       }),
     ])
     expect(again).toEqual(once)
