@@ -44,6 +44,13 @@ export const CONTROLS = {
   },
   'writes-without-lease': {
     what: 'what was begun under a lease is written without it, too, and its loss ends nothing',
-    edits: [{ file: 'operator/kit/fence.ts', from: 'if (!isLeader()) throw', to: 'if (Number.isNaN(0)) throw' }],
+    edits: [
+      { file: 'operator/kit/fence.ts', from: 'if (!isLeader()) throw', to: 'if (Number.isNaN(0)) throw' },
+      {
+        file: 'operator/kit/lease.ts',
+        from: 'if (!leading) return\n    leading = false\n    stopping',
+        to: 'if (leading) return\n    leading = false\n    stopping',
+      },
+    ],
   },
 } as const satisfies Record<string, Sabotage>
