@@ -17,7 +17,7 @@ import { type Observed, type Owned, observationOf, planOf } from './decide/plan.
 import { type ChildKind, RESOURCES } from './decide/resources.ts'
 import { rolloutOf } from './decide/rollout.ts'
 import { planScaling, type ScalingPlan } from './decide/scaling.ts'
-import { decideKeys } from './decide/secret-versions.ts'
+import { decideKeys, mountedVersion } from './decide/secret-versions.ts'
 import { decideFormerQueues } from './decide/topology.ts'
 import { finalize } from './finalize.ts'
 import { type ObserveContext, observeBroker, type PipelineMemory } from './observe.ts'
@@ -119,13 +119,19 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
 
   // With a topology that cannot be, the pods stay with the settings of the one that is.
   const blocked = idle || broker.secretProblem !== undefined || broker.topologyProblem !== undefined
-  if (!blocked) await context.secrets.ensureKeys(pipeline)
+  const keysSecret = keysSecretName(metadata.name, spec)
+  // A Deployment of a former pipeline of this name says nothing of keys that may have gone with it.
+  const own = (component: Component) => {
+    const found = cached(component)
+    return found?.metadata.ownerReferences?.some(({ uid }) => uid === metadata.uid) ? found : undefined
+  }
+  if (!blocked) await context.secrets.ensureKeys(pipeline, mountedVersion(keysSecret, own))
   const versions = blocked ? undefined : await context.secrets.versions(pipeline)
 
   // Decide.
   const decision = scalingOf(pipeline, memory, cached('signals'), metrics, nowMs)
   const replicas = { producer: spec.producer.replicas, signals: decision.replicas, api: spec.api.replicas }
-  const keys = decideKeys(keysSecretName(metadata.name, spec), versions?.keys, cached)
+  const keys = decideKeys(keysSecret, versions?.keys, cached)
   const secrets = { connections: versions?.connections ?? '', keys }
   const observed: Observed = {
     pipeline,

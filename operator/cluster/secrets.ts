@@ -4,9 +4,9 @@ import { ApiError, type Client, isConflict, isNotFound, type KubeObject, METADAT
 import { collectionPath, objectPath, type Resource } from '#kit/resource.ts'
 import { labelsOf, type Pipeline } from '../decide/pipeline.ts'
 import type { BrokerAccess } from './broker.ts'
+import { createKept } from './kept.ts'
 
 const SECRETS: Resource = { group: '', version: 'v1', plural: 'secrets', kind: 'Secret' }
-const MAX_AGE_MS = 60_000
 
 /** A connection Secret is missing, or a key of it; the message says which. */
 export class SecretProblem extends Error {
@@ -28,8 +28,12 @@ const isForbidden = (error: unknown): boolean => error instanceof ApiError && er
 export type Secrets = {
   /** @throws SecretProblem when a connection Secret is missing or incomplete */
   broker: (namespace: string, spec: PipelineSpec) => Promise<BrokerAccess>
-  /** Makes a pipeline's keys unless its Secret is there; the Secret is never read. */
-  ensureKeys: (pipeline: Pipeline) => Promise<void>
+  /**
+   * Makes a pipeline's keys unless its Secret is there; of that only the metadata is read, never what is in it.
+   * @param mounted the version of the Secret that pods were started with: then it was there, and is not asked for now.
+   *   It is not made anew either when it has been lost: devices hold keys that are derived from what was in it
+   */
+  ensureKeys: (pipeline: Pipeline, mounted: string | undefined) => Promise<void>
   /**
    * Deletes a pipeline's keys if we made them for it; a Secret that somebody else made stays, and so does one that the
    * operator may not delete: a pipeline must not stay for ever because of it.
@@ -37,37 +41,45 @@ export type Secrets = {
   removeKeys: (pipeline: Pipeline) => Promise<void>
   /**
    * What pods must be started anew for when it changes: a fingerprint of the URIs, and the version of the keys Secret,
-   * undefined when there is none. At most a minute old. @throws SecretProblem as `broker` does
+   * undefined when there is none. As old as what is kept may be. @throws SecretProblem as `broker` does
    */
   versions: (pipeline: Pipeline) => Promise<{ connections: string; keys: string | undefined }>
 }
 
-/** Reads connection Secrets by name, at most once a minute each, and creates keys. */
-export const createSecrets = (client: Client): Secrets => {
-  const known = new Map<string, { atMs: number; data: Record<string, string> }>()
-  const made = new Set<string>()
+const isSecretProblem = (error: unknown): boolean => error instanceof SecretProblem
 
-  const read = async (namespace: string, name: string, keys: string[]): Promise<Record<string, string>> => {
-    const key = `${namespace}/${name}`
-    const last = known.get(key)
-    if (last !== undefined && Date.now() - last.atMs < MAX_AGE_MS) return last.data
+/** Reads Secrets by name, which is all that it may, and keeps them; creates keys. */
+export const createSecrets = (client: Client): Secrets => {
+  const connections = createKept<Record<string, string>>(isSecretProblem, Date.now)
+  const versions = createKept<string | undefined>(isSecretProblem, Date.now)
+  /** Pipelines that have their keys, by uid and the Secret's name. */
+  const have = new Set<string>()
+
+  const readConnection = async (namespace: string, name: string, keys: string[]): Promise<Record<string, string>> => {
     const secret = await client
       .request<{ data?: Record<string, string> }>({ method: 'GET', path: objectPath(SECRETS, namespace, name) })
       .catch((error) => {
         if (isNotFound(error))
           throw new SecretProblem(
-            `the Secret ${key} is not there: install the chart that makes it, or create it with the keys ${keys.join(', ')}`,
+            `the Secret ${namespace}/${name} is not there: install the chart that makes it, or create it with the keys ${keys.join(', ')}`,
           )
-        if (isForbidden(error)) throw new SecretProblem(`the Secret ${key} may not be read by the operator`)
+        if (isForbidden(error))
+          throw new SecretProblem(`the Secret ${namespace}/${name} may not be read by the operator`)
         throw error
       })
-    const data = Object.fromEntries(
+    return Object.fromEntries(
       Object.entries(secret.data ?? {}).map(([field, value]) => [field, Buffer.from(value, 'base64').toString()]),
     )
+  }
+
+  const read = async (namespace: string, name: string, keys: string[]): Promise<Record<string, string>> => {
+    const key = `${namespace}/${name}`
+    const data = await connections.get(key, () => readConnection(namespace, name, keys))
     const missing = keys.find((field) => !data[field])
-    if (missing !== undefined) throw new SecretProblem(`the Secret ${key} has no key "${missing}"`)
-    known.set(key, { atMs: Date.now(), data })
-    return data
+    if (missing === undefined) return data
+    // Whoever mends it waits for it.
+    connections.forget(key)
+    throw new SecretProblem(`the Secret ${key} has no key "${missing}"`)
   }
 
   const withoutContent = (path: string): Promise<KubeObject | undefined> =>
@@ -76,16 +88,12 @@ export const createSecrets = (client: Client): Secrets => {
       throw error
     })
 
-  const versions = new Map<string, { atMs: number; version: string | undefined }>()
-  const versionOf = async (namespace: string, name: string): Promise<string | undefined> => {
-    const key = `${namespace}/${name}`
-    const last = versions.get(key)
-    if (last !== undefined && Date.now() - last.atMs < MAX_AGE_MS) return last.version
-    const found = await withoutContent(objectPath(SECRETS, namespace, name))
-    const version = found && `${found.metadata.uid}.${found.metadata.resourceVersion}`
-    versions.set(key, { atMs: Date.now(), version })
-    return version
-  }
+  const versionIn = ({ metadata }: KubeObject): string => `${metadata.uid}.${metadata.resourceVersion}`
+  const versionOf = (namespace: string, name: string): Promise<string | undefined> =>
+    versions.get(`${namespace}/${name}`, async () => {
+      const found = await withoutContent(objectPath(SECRETS, namespace, name))
+      return found && versionIn(found)
+    })
 
   return {
     versions: async ({ metadata, spec }) => {
@@ -112,14 +120,23 @@ export const createSecrets = (client: Client): Secrets => {
         vhost: spec.broker.vhost,
       }
     },
-    ensureKeys: async (pipeline) => {
+    ensureKeys: async (pipeline, mounted) => {
       const { name, namespace = '', uid = '' } = pipeline.metadata
-      if (made.has(uid)) return
+      const secret = keysSecretName(name, pipeline.spec)
+      const [owned, key] = [`${uid}/${secret}`, `${namespace}/${secret}`]
+      if (have.has(owned)) return
+      if (mounted !== undefined) {
+        versions.presume(key, mounted)
+        return void have.add(owned)
+      }
+      // What is kept may be of a Secret that went with a former pipeline of this name.
+      versions.forget(key)
+      if ((await versionOf(namespace, secret)) !== undefined) return void have.add(owned)
       const body = {
         apiVersion: 'v1',
         kind: 'Secret',
         metadata: {
-          name: keysSecretName(name, pipeline.spec),
+          name: secret,
           namespace,
           // No owner: the policy may be another by the time that the pipeline is deleted, and devices hold keys that are
           // derived from these.
@@ -131,10 +148,14 @@ export const createSecrets = (client: Client): Secrets => {
           'api-admin-token': `xrk_admin_${randomBytes(32).toString('base64url')}`,
         },
       }
-      await client.request({ method: 'POST', path: collectionPath(SECRETS, namespace), body }).catch((error) => {
-        if (!isConflict(error)) throw error
-      })
-      made.add(uid)
+      const made = await client
+        .request<KubeObject>({ method: 'POST', path: collectionPath(SECRETS, namespace), body })
+        .catch((error) => {
+          if (!isConflict(error)) throw error
+        })
+      if (made === undefined) versions.forget(key)
+      else versions.set(key, versionIn(made))
+      have.add(owned)
     },
     removeKeys: async ({ metadata, spec }) => {
       const { name, namespace = '' } = metadata

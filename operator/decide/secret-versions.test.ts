@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { KubeObject } from '#kit/client.ts'
 import type { Component } from './pipeline.ts'
-import { decideKeys } from './secret-versions.ts'
+import { decideKeys, mountedVersion } from './secret-versions.ts'
 
 const ROLLED = { observedGeneration: 2, replicas: 1, updatedReplicas: 1, readyReplicas: 1 }
 
@@ -76,4 +76,16 @@ describe('the keys of signals, producer and API', () => {
       '1',
       '1',
     ]))
+})
+
+describe('the version of the keys that pods were started with', () => {
+  it.each([
+    ['is not known of a pipeline without pods', {}, undefined],
+    ['is that of any component', { api: old }, '1'],
+    ['is the newest while it is rolled out', { signals: rolled, producer: old, api: old }, '2'],
+    ['is not that of another Secret', { signals: deployment('3', ROLLED, 1, 'others'), api: old }, '1'],
+    ['is not known when it could not be told then', { signals: deployment('') }, undefined],
+  ] as [string, Partial<Record<Component, KubeObject>>, string | undefined][])('%s', (_, live, version) =>
+    expect(mountedVersion('keys', (component) => live[component])).toBe(version),
+  )
 })

@@ -31,6 +31,20 @@ const mountOf = (deployment: KubeObject | undefined): KeysMount | undefined => {
   return secret === undefined || version === undefined ? undefined : { secret, version }
 }
 
+/**
+ * Who verifies learns of a key before who signs with it: signals knows a message key before a producer does, and a
+ * producer a device's master key before the API hands out keys of it.
+ */
+const ORDER: readonly Component[] = ['signals', 'producer', 'api']
+
+/** The version of a keys Secret that the pods of a pipeline are started with; of several the newest, undefined of none. */
+export const mountedVersion = (
+  secret: string,
+  live: (component: Component) => KubeObject | undefined,
+): string | undefined =>
+  ORDER.map((component) => mountOf(live(component))).find((mount) => mount?.secret === secret && mount.version !== '')
+    ?.version
+
 /** True when every pod of a Deployment is of its newest template, and ready. */
 const hasRolledOut = (deployment: KubeObject): boolean => {
   const { spec, status } = deployment as Deployed
@@ -41,12 +55,6 @@ const hasRolledOut = (deployment: KubeObject): boolean => {
     (status?.readyReplicas ?? 0) >= replicas
   )
 }
-
-/**
- * Who verifies learns of a key before who signs with it: signals knows a message key before a producer does, and a
- * producer a device's master key before the API hands out keys of it.
- */
-const ORDER: readonly Component[] = ['signals', 'producer', 'api']
 
 /**
  * The keys that each component's pods are to have. A component without pods takes those of now; another takes them once
