@@ -10,6 +10,7 @@ import { pathOfKey } from '#kit/resource.ts'
 import type { Logger } from '#runtime/log.ts'
 import { closeServer, serveProbes } from '#runtime/probe.ts'
 import type { Ending } from '#runtime/shut-down.ts'
+import { createBrokers } from './cluster/broker.ts'
 import { followCluster, PIPELINES } from './cluster/caches.ts'
 import { askOpenLetters } from './cluster/dead-letters.ts'
 import { createDepths } from './cluster/depths.ts'
@@ -59,12 +60,14 @@ export const startOperator =
     const touched = (key: string, priority?: number) => controller.enqueue(key, priority)
     const caches = followCluster(client, namespaces, touched, unreachable, expectations)
     const monitors = createMonitors(client, applier, namespaces, touched, unreachable)
+    const [secrets, brokers] = [createSecrets(writer), createBrokers()]
     const context: Context = {
       client: writer,
       caches,
       applier,
       monitors,
-      secrets: createSecrets(writer),
+      secrets,
+      broker: async (namespace, spec) => brokers.of(await secrets.broker(namespace, spec)),
       depths: createDepths(),
       prometheus: createPrometheus(),
       askOpenLetters: (pipeline) => askOpenLetters(pipeline, config.CLUSTER_DOMAIN),
@@ -120,6 +123,7 @@ export const startOperator =
         async () => {
           await monitors.close()
           await caches.close()
+          await brokers.close()
           await client.close()
         },
       ],

@@ -1,10 +1,11 @@
-import { keysSecretName, topologySpecOf } from '#contract/pipeline.ts'
+import { keysSecretName, type PipelineSpec, topologySpecOf } from '#contract/pipeline.ts'
 import { formerRetryQueues, topologyNames } from '#contract/topology.ts'
 import { type Client, isNotFound, type KubeObject } from '#kit/client.ts'
 import type { Recorder } from '#kit/events.ts'
 import { hasFinalizer, withoutFinalizer } from '#kit/finalizers.ts'
 import { objectPath } from '#kit/resource.ts'
 import type { Done } from '#kit/work-queue.ts'
+import type { Broker } from './cluster/broker.ts'
 import { type Caches, PIPELINES } from './cluster/caches.ts'
 import type { Secrets } from './cluster/secrets.ts'
 import { deleteTopology, removeFormerQueues } from './cluster/topology.ts'
@@ -20,6 +21,7 @@ export type FinalizeContext = {
   client: Client
   caches: Caches
   secrets: Secrets
+  broker: (namespace: string, spec: PipelineSpec) => Promise<Broker>
   memories: Memories
   record: Recorder
   pipelineMetrics: PipelineMetrics
@@ -38,9 +40,9 @@ const removeTopology = async (context: FinalizeContext, pipeline: Pipeline): Pro
       (spec.broker.exchange === broker.exchange || spec.broker.deadLetterExchange === broker.deadLetterExchange)
     )
   })
-  const access = await context.secrets.broker(pipeline.metadata.namespace ?? '', pipeline.spec)
-  await removeFormerQueues(access, formerRetryQueues(names), names.queue, true)
-  await deleteTopology(access, {
+  const broker = await context.broker(pipeline.metadata.namespace ?? '', pipeline.spec)
+  await removeFormerQueues(broker, formerRetryQueues(names), names.queue, true)
+  await deleteTopology(broker, {
     queues: [
       names.queue,
       ...names.retryQueues,

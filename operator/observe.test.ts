@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
-import { DEFAULTS, topologySpecOf } from '#contract/pipeline.ts'
-import { topologyNames, toTopology } from '#contract/topology.ts'
+import { DEFAULTS } from '#contract/pipeline.ts'
 import type { Pipeline } from './decide/pipeline.ts'
 import { createMemories, type ObserveContext, observeBroker } from './observe.ts'
 
@@ -12,31 +11,32 @@ const pipeline = {
 } as Pipeline
 const look = (name: string, ready: number, unacked = 0) => ({ name, atMs: 1, ready, unacked, published: 0, acked: 0 })
 
+const access = { managementUri: '', username: '', password: '', vhost: '/' }
+
 /** A broker with these queues, and an API that gives the next answer each time it is asked. */
 const world = (queues: ReturnType<typeof look>[], answers: (number | undefined | Promise<number>)[]) => {
   let nowMs = 100_000
   let asked = 0
   const context: ObserveContext = {
     secrets: {
-      broker: async () => ({ managementUri: '', username: '', password: '', vhost: '/' }),
+      broker: async () => access,
       ensureKeys: async () => undefined,
       removeKeys: async () => undefined,
       versions: async () => ({ connections: '', keys: undefined }),
     },
-    depths: { look: async () => queues },
+    broker: async () => ({ ...access, request: () => Promise.reject(new Error('not asked for here')) }),
+    depths: { look: async () => new Map(queues.map((queue) => [queue.name, queue])) },
     prometheus: { ask: async () => ({}) },
     memories: createMemories(),
     askOpenLetters: async () => answers[asked++],
     now: () => nowMs,
   }
-  const spec = topologySpecOf(DEFAULTS)
   return {
     asked: () => asked,
     pass: (ms: number) => {
       nowMs += ms
     },
-    deadLetters: async () =>
-      (await observeBroker(context, pipeline, toTopology(spec), topologyNames(spec), false)).depths.deadLetters,
+    deadLetters: async () => (await observeBroker(context, pipeline, false)).depths.deadLetters,
   }
 }
 

@@ -1,5 +1,6 @@
-import { formerRetryQueues, type Topology, type TopologyNames } from '#contract/topology.ts'
-import type { QueueLook } from './cluster/broker.ts'
+import { type PipelineSpec, topologySpecOf } from '#contract/pipeline.ts'
+import { formerRetryQueues, type Topology, type TopologyNames, topologyNames, toTopology } from '#contract/topology.ts'
+import type { Broker, QueueLook } from './cluster/broker.ts'
 import type { Depths } from './cluster/depths.ts'
 import type { Prometheus } from './cluster/prometheus.ts'
 import { SecretProblem, type Secrets } from './cluster/secrets.ts'
@@ -16,6 +17,8 @@ const ARCHIVE_MS = 15_000
 
 export type ObserveContext = {
   secrets: Secrets
+  /** The broker of a pipeline. @throws SecretProblem when a connection Secret is missing or incomplete */
+  broker: (namespace: string, spec: PipelineSpec) => Promise<Broker>
   depths: Depths
   prometheus: Prometheus
   memories: Memories
@@ -28,7 +31,9 @@ export type ObserveContext = {
 export type PipelineMemory = {
   samples: Sample[]
   scaling: Memory | undefined
-  topology: { generation: number; atMs: number; problem: string | undefined }
+  /** What its spec asks of the broker; made anew with each generation. */
+  asked: Asked
+  topology: { declared: string; atMs: number; problem: string | undefined }
   /** Open dead letters in the store. */
   archive: { atMs: number; open: number | undefined }
   /** Since when the queues that a longer ladder left have been empty. */
@@ -38,17 +43,34 @@ export type PipelineMemory = {
   settled: { observation: string; plan: Plan } | undefined
 }
 
+/** `text` differs whenever something else is to be declared, or elsewhere. */
+export type Asked = { generation: number; topology: Topology; names: TopologyNames; queues: string[]; text: string }
+
 export type Memories = { of: (pipeline: Pipeline) => PipelineMemory; forget: (uid: string) => void }
+
+const askedBy = ({ metadata, spec }: Pipeline): Asked => {
+  const wanted = topologySpecOf(spec)
+  const [topology, names] = [toTopology(wanted), topologyNames(wanted)]
+  const { queue, retryQueues, deadLetterQueue, parkedQueue, unrouted } = names
+  const queues = [queue, ...retryQueues, ...formerRetryQueues(names), deadLetterQueue, parkedQueue, unrouted]
+  const text = JSON.stringify([spec.broker.secretRef.name, spec.broker.vhost, topology])
+  return { generation: metadata.generation ?? 0, topology, names, queues: [...new Set(queues)], text }
+}
 
 export const createMemories = (): Memories => {
   const memories = new Map<string, PipelineMemory>()
   return {
-    of: ({ metadata }) => {
-      const uid = metadata.uid ?? ''
-      const memory = memories.get(uid) ?? {
+    of: (pipeline) => {
+      const { uid = '', generation = 0 } = pipeline.metadata
+      const known = memories.get(uid)
+      if (known?.asked.generation === generation) return known
+      const asked = askedBy(pipeline)
+      if (known !== undefined) return Object.assign(known, { asked })
+      const memory: PipelineMemory = {
         samples: [],
         scaling: undefined,
-        topology: { generation: -1, atMs: 0, problem: undefined },
+        asked,
+        topology: { declared: '', atMs: 0, problem: undefined },
         archive: { atMs: 0, open: undefined },
         formerQueues: new Map(),
         rollouts: {},
@@ -92,25 +114,17 @@ const countDeadLetters = (
   }
 }
 
-/** What a transport's error says, without ports and addresses that change from one try to the next. */
-const messageOf = (error: Error): string =>
-  error.cause instanceof Error
-    ? `${error.message}: ${(error.cause as Error & { code?: string }).code ?? error.cause.name}`
-    : error.message
-
 /**
- * Reads the broker: declares what is missing when `declare`, at most twice a minute unless the spec changed, and looks
+ * Reads the broker: declares what is missing when `declare`, at most twice a minute unless the spec asks for something else, and looks
  * at the queues. A broker that cannot be asked is a finding, no failure.
  */
 export const observeBroker = async (
   context: ObserveContext,
   pipeline: Pipeline,
-  topology: Topology,
-  names: TopologyNames,
   declare: boolean,
 ): Promise<BrokerSeen> => {
   const memory = context.memories.of(pipeline)
-  const { generation = 0, namespace = '' } = pipeline.metadata
+  const { topology, names, queues, text } = memory.asked
   const nothing = {
     secretProblem: undefined,
     problem: undefined,
@@ -119,20 +133,12 @@ export const observeBroker = async (
     depths: {},
   }
   try {
-    const access = await context.secrets.broker(namespace, pipeline.spec)
-    const due = memory.topology.generation !== generation || context.now() - memory.topology.atMs > TOPOLOGY_MS
+    const broker = await context.broker(pipeline.metadata.namespace ?? '', pipeline.spec)
+    const due = memory.topology.declared !== text || context.now() - memory.topology.atMs > TOPOLOGY_MS
     if (declare && due)
-      memory.topology = { generation, atMs: context.now(), problem: await ensureTopology(access, topology) }
-    const all = await context.depths.look(access, pipeline.spec.signals.scaling.pollingInterval * 900)
-    const wanted = new Set([
-      names.queue,
-      ...names.retryQueues,
-      ...formerRetryQueues(names),
-      names.deadLetterQueue,
-      names.parkedQueue,
-      names.unrouted,
-    ])
-    const looks = all.filter(({ name }) => wanted.has(name))
+      memory.topology = { declared: text, atMs: context.now(), problem: await ensureTopology(broker, topology) }
+    const all = await context.depths.look(broker, pipeline.spec.signals.scaling.pollingInterval * 900)
+    const looks = queues.flatMap((name) => all.get(name) ?? [])
     const main = looks.find(({ name }) => name === names.queue)
     const dead = looks.filter(({ name }) => name === names.deadLetterQueue || name === names.parkedQueue)
     if (main !== undefined && main.atMs !== memory.samples.at(-1)?.atMs)
@@ -145,6 +151,6 @@ export const observeBroker = async (
   } catch (error) {
     if (error instanceof SecretProblem)
       return { ...nothing, secretProblem: error.message, problem: 'its connection is not known' }
-    return { ...nothing, problem: messageOf(error as Error) }
+    return { ...nothing, problem: (error as Error).message }
   }
 }

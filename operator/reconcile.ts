@@ -1,5 +1,5 @@
-import { keysSecretName, topologySpecOf } from '#contract/pipeline.ts'
-import { formerRetryQueues, topologyNames, toTopology } from '#contract/topology.ts'
+import { keysSecretName } from '#contract/pipeline.ts'
+import { formerRetryQueues } from '#contract/topology.ts'
 import type { Applier } from '#kit/apply.ts'
 import type { Client, KubeObject } from '#kit/client.ts'
 import type { Recorder } from '#kit/events.ts'
@@ -106,8 +106,8 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   const memory = context.memories.of(pipeline)
   const holder = queueHolder(pipeline, context.caches.onQueueOf(pipeline))
   const idle = holder !== undefined || spec.paused
-  const names = topologyNames(topologySpecOf(spec))
-  const broker = await observeBroker(context, pipeline, toTopology(topologySpecOf(spec)), names, !idle)
+  const { names } = memory.asked
+  const broker = await observeBroker(context, pipeline, !idle)
   const metrics = await context.prometheus.ask(spec.signals.scaling)
   for (const look of broker.looks) context.measured(pipeline, look.name, look.ready, look.unacked)
   const cached = (component: Component) =>
@@ -152,12 +152,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   if (ending) return { afterMs: ENDING_MS }
   context.pipelineMetrics.skipped(plan.skipped)
   if (former.remove.length > 0)
-    await removeFormerQueues(
-      await context.secrets.broker(metadata.namespace ?? '', spec),
-      former.remove,
-      names.queue,
-      false,
-    )
+    await removeFormerQueues(await context.broker(metadata.namespace ?? '', spec), former.remove, names.queue, false)
   const deployments = deploymentsOf(cached, applied)
   const before = scaleOf(cached('signals')).current
   if (applied.has('signals') && cached('signals') !== undefined && decision.replicas !== before)

@@ -1,14 +1,14 @@
 import type { Exchange, Queue, Topology } from '#contract/topology.ts'
 import { decideTopology, type Former, formerAmong, type Policy } from '../decide/topology.ts'
-import { type BrokerAccess, ok, request } from './broker.ts'
+import { type Broker, ok } from './broker.ts'
 
 const encoded = encodeURIComponent
 
 /** What a user without the tag `policymaker` is answered. */
 const MAY_NOT = [401, 403]
 
-const policiesOf = async (access: BrokerAccess): Promise<Policy[] | undefined> => {
-  const { status, text } = await request(access, 'GET', `/api/policies/${encoded(access.vhost)}`)
+const policiesOf = async (broker: Broker): Promise<Policy[] | undefined> => {
+  const { status, text } = await broker.request('GET', `/api/policies/${encoded(broker.vhost)}`)
   if (MAY_NOT.includes(status)) return undefined
   if (status >= 300) throw new Error(`the broker answered ${status} to GET /api/policies: ${text.slice(0, 200)}`)
   return JSON.parse(text) as Policy[]
@@ -19,14 +19,14 @@ const policiesOf = async (access: BrokerAccess): Promise<Policy[] | undefined> =
  * @returns why nothing was declared: something is there in a form that the broker cannot change
  * @throws Error when the broker cannot be asked or refuses
  */
-export const ensureTopology = async (access: BrokerAccess, topology: Topology): Promise<string | undefined> => {
-  const vhost = encoded(access.vhost)
-  const read = async <T>(path: string): Promise<T> => JSON.parse(await ok(access, 'GET', path)) as T
+export const ensureTopology = async (broker: Broker, topology: Topology): Promise<string | undefined> => {
+  const vhost = encoded(broker.vhost)
+  const read = async <T>(path: string): Promise<T> => JSON.parse(await ok(broker, 'GET', path)) as T
   // One after the other: a user that may not read policies may read the rest, and a wrong password is no such user.
   const queues = await read<Queue[]>(`/api/queues/${vhost}?columns=name,arguments`)
-  const policies = await policiesOf(access)
+  const policies = await policiesOf(broker)
   if (policies === undefined)
-    return `user ${access.username} may not set policies, which limit the queues: give it the tag policymaker`
+    return `user ${broker.username} may not set policies, which limit the queues: give it the tag policymaker`
   const exchanges = await read<Exchange[]>(`/api/exchanges/${vhost}?columns=name,type,arguments`)
   const bindings = await read<{ source: string; destination: string; routing_key: string }[]>(`/api/bindings/${vhost}`)
   const plan = decideTopology(topology, {
@@ -41,13 +41,13 @@ export const ensureTopology = async (access: BrokerAccess, topology: Topology): 
   })
   if ('problem' in plan) return plan.problem
   for (const { name, ...policy } of plan.policies)
-    await ok(access, 'PUT', `/api/policies/${vhost}/${encoded(name)}`, policy)
+    await ok(broker, 'PUT', `/api/policies/${vhost}/${encoded(name)}`, policy)
   for (const { name, type, arguments: args } of plan.exchanges)
-    await ok(access, 'PUT', `/api/exchanges/${vhost}/${encoded(name)}`, { type, durable: true, arguments: args })
+    await ok(broker, 'PUT', `/api/exchanges/${vhost}/${encoded(name)}`, { type, durable: true, arguments: args })
   for (const { name, arguments: args } of plan.queues)
-    await ok(access, 'PUT', `/api/queues/${vhost}/${encoded(name)}`, { durable: true, arguments: args })
+    await ok(broker, 'PUT', `/api/queues/${vhost}/${encoded(name)}`, { durable: true, arguments: args })
   for (const { exchange, queue, routingKey } of plan.bindings)
-    await ok(access, 'POST', `/api/bindings/${vhost}/e/${encoded(exchange)}/q/${encoded(queue)}`, {
+    await ok(broker, 'POST', `/api/bindings/${vhost}/e/${encoded(exchange)}/q/${encoded(queue)}`, {
       routing_key: routingKey,
     })
   return undefined
@@ -58,10 +58,10 @@ export const ensureTopology = async (access: BrokerAccess, topology: Topology): 
  * stays.
  */
 export const deleteTopology = async (
-  access: BrokerAccess,
+  broker: Broker,
   names: { queues: string[]; exchanges: string[] },
 ): Promise<void> => {
-  const vhost = encoded(access.vhost)
+  const vhost = encoded(broker.vhost)
   const paths = [
     ...names.queues.flatMap((name) => [
       `/api/queues/${vhost}/${encoded(name)}`,
@@ -70,7 +70,7 @@ export const deleteTopology = async (
     ...names.exchanges.map((name) => `/api/exchanges/${vhost}/${encoded(name)}?if-unused=true`),
   ]
   for (const path of paths) {
-    const { status, text } = await request(access, 'DELETE', path)
+    const { status, text } = await broker.request('DELETE', path)
     if (status >= 300 && status !== 404 && status !== 400)
       throw new Error(`the broker answered ${status} to DELETE ${path}: ${text.slice(0, 200)}`)
   }
@@ -82,13 +82,13 @@ export const deleteTopology = async (
  * @param full deletes those with messages in them, too
  */
 export const removeFormerQueues = async (
-  access: BrokerAccess,
+  broker: Broker,
   candidates: readonly string[],
   queue: string,
   full: boolean,
 ): Promise<void> => {
   if (candidates.length === 0) return
-  const path = `/api/queues/${encoded(access.vhost)}?columns=name,arguments,messages`
-  const all = JSON.parse(await ok(access, 'GET', path)) as Former[]
-  await deleteTopology(access, { queues: formerAmong(all, candidates, queue, full), exchanges: [] })
+  const path = `/api/queues/${encoded(broker.vhost)}?columns=name,arguments,messages`
+  const all = JSON.parse(await ok(broker, 'GET', path)) as Former[]
+  await deleteTopology(broker, { queues: formerAmong(all, candidates, queue, full), exchanges: [] })
 }
