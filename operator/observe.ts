@@ -39,6 +39,8 @@ export type PipelineMemory = {
   /** Since when the queues that a longer ladder left have been empty. */
   formerQueues: EmptySince
   rollouts: RolloutMemory
+  /** When this process last wrote its status. */
+  statusAtMs: number | undefined
   /** The last plan that left nothing to do, and what had been observed. */
   settled: { observation: string; plan: Plan } | undefined
 }
@@ -74,6 +76,7 @@ export const createMemories = (): Memories => {
         archive: { atMs: 0, open: undefined },
         formerQueues: new Map(),
         rollouts: {},
+        statusAtMs: undefined,
         settled: undefined,
       }
       memories.set(uid, memory)

@@ -49,7 +49,8 @@ export const createPipelineMetrics = (registry: Metrics): PipelineMetrics => {
     registers,
   })
   for (const { kind } of Object.values(RESOURCES)) drift.inc({ kind }, 0)
-  const known = new Map<string, string[]>()
+  /** By pipeline, the status of each of its conditions. */
+  const known = new Map<string, Map<string, string>>()
   const labelsOf = ({ metadata }: Pipeline) => ({
     pipeline: metadata.name,
     pipeline_namespace: metadata.namespace ?? '',
@@ -57,15 +58,16 @@ export const createPipelineMetrics = (registry: Metrics): PipelineMetrics => {
   const keyOf = (pipeline: Pipeline) => Object.values(labelsOf(pipeline)).join('\n')
   return {
     conditions: (pipeline, conditions) => {
-      known.set(
-        keyOf(pipeline),
-        conditions.map(({ type }) => type),
-      )
-      for (const { type, status: holds } of conditions)
+      const before = known.get(keyOf(pipeline)) ?? new Map<string, string>()
+      known.set(keyOf(pipeline), before)
+      for (const { type, status: holds } of conditions) {
+        if (before.get(type) === holds) continue
+        before.set(type, holds)
         for (const status of STATUSES) condition.set({ ...labelsOf(pipeline), type, status }, status === holds ? 1 : 0)
+      }
     },
     forget: (pipeline) => {
-      for (const type of known.get(keyOf(pipeline)) ?? [])
+      for (const type of known.get(keyOf(pipeline))?.keys() ?? [])
         for (const status of STATUSES) condition.remove({ ...labelsOf(pipeline), type, status })
       known.delete(keyOf(pipeline))
     },

@@ -23,7 +23,7 @@ import { finalize } from './finalize.ts'
 import { type ObserveContext, observeBroker, type PipelineMemory } from './observe.ts'
 import type { PipelineMetrics } from './pipeline-metrics.ts'
 import { observeRollouts } from './rollouts.ts'
-import { isSameStatus, statusOf } from './status.ts'
+import { isStatusDue, statusOf } from './status.ts'
 
 export type Context = ObserveContext & {
   client: Client
@@ -76,10 +76,13 @@ const scalingOf = (
   return plan
 }
 
-/** Writes the status unless it is the same, and an event when the reason of Ready is another. */
+/** Writes the status when it is due, and an event when the reason of Ready is another. */
 const tell = async (context: Context, pipeline: Pipeline, status: PipelineStatus): Promise<void> => {
   context.pipelineMetrics.conditions(pipeline, status.conditions)
-  if (isSameStatus(pipeline.status, status)) return
+  const memory = context.memories.of(pipeline)
+  const writtenMs = memory.statusAtMs === undefined ? undefined : context.now() - memory.statusAtMs
+  if (!isStatusDue(pipeline.status, status, writtenMs)) return
+  memory.statusAtMs = context.now()
   const gone = Object.keys(pipeline.status ?? {}).filter((field) => !(field in status))
   const cleared = Object.fromEntries(gone.map((field) => [field, null]))
   await patch(context, pipeline, '/status', { status: { ...cleared, ...status } })

@@ -1,5 +1,5 @@
 import { toConditions } from '#kit/conditions.ts'
-import { canonical } from './decide/canonical.ts'
+import { isSame } from './decide/canonical.ts'
 import { findingsOf, type Seen } from './decide/findings.ts'
 import {
   COMPONENTS,
@@ -41,6 +41,23 @@ export const statusOf = (
   }
 }
 
-/** True when writing the status would change nothing that anybody reads. */
-export const isSameStatus = (before: Partial<PipelineStatus> | undefined, after: PipelineStatus): boolean =>
-  canonical(before ?? {}) === canonical(after)
+/** Figures that move with every message; by themselves they are written no more often than so. */
+const FIGURES = ['backlog', 'deadLetters'] as const
+const FIGURES_MS = 30_000
+
+/**
+ * True when the status is to be written: when anything differs that somebody reads, and of figures alone not within 30 s
+ * after the last write.
+ * @param writtenMs since the last write of this process; undefined before the first
+ */
+export const isStatusDue = (
+  before: Partial<PipelineStatus> | undefined,
+  after: PipelineStatus,
+  writtenMs: number | undefined,
+): boolean => {
+  if (isSame(before ?? {}, after)) return false
+  if (writtenMs === undefined || writtenMs >= FIGURES_MS) return true
+  const known = FIGURES.filter((name) => before?.[name] !== undefined && after[name] !== undefined)
+  const figures = Object.fromEntries(known.map((name) => [name, before?.[name]]))
+  return !isSame(before ?? {}, { ...after, ...figures })
+}

@@ -13,3 +13,24 @@ export const canonical = (value: unknown): string => {
 /** 16 hexadecimal digits that are the same for the same value, in every build. */
 export const hashOf = (value: unknown): string =>
   createHash('sha256').update(canonical(value)).digest('hex').slice(0, 16)
+
+/** True when `canonical` says the same of both; it looks no further than the first difference, and makes no text. */
+export const isSame = (one: unknown, other: unknown): boolean => {
+  if (one === other) return true
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null)
+    return (one ?? null) === (other ?? null)
+  if (Array.isArray(one) || Array.isArray(other))
+    return (
+      Array.isArray(one) &&
+      Array.isArray(other) &&
+      one.length === other.length &&
+      one.every((part, index) => isSame(part, other[index]))
+    )
+  const [parts, others] = [one as Record<string, unknown>, other as Record<string, unknown>]
+  const isThere = (value: unknown) => value !== undefined
+  const fields = Object.keys(parts).filter((name) => isThere(parts[name]))
+  return (
+    fields.length === Object.values(others).filter(isThere).length &&
+    fields.every((name) => isThere(others[name]) && isSame(parts[name], others[name]))
+  )
+}
