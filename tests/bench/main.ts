@@ -7,15 +7,16 @@ import { benchPipeline } from './pipeline.ts'
 import { benchScaling } from './scaling/report.ts'
 import { benchSoak } from './soak.ts'
 
-// `npm run bench -- NAME [--seconds N] [--pipelines N] [--json]` on the local cluster; prints one object last.
+// `npm run bench -- NAME [--seconds N] [--pipelines N] [--kubeconfig FILE] [--json]` on the local cluster; prints one object last.
 
 type Bench = { run: (seconds: number) => Promise<object>; limitedBy: string }
 
-/** The number that follows a flag. */
-const numberAfter = (flag: string, otherwise: number): number => {
+/** What follows a flag. */
+const textAfter = (flag: string): string | undefined => {
   const at = process.argv.indexOf(flag)
-  return at === -1 ? otherwise : Number(process.argv[at + 1])
+  return at === -1 ? undefined : (process.argv[at + 1] ?? '')
 }
+const numberAfter = (flag: string, otherwise: number): number => Number(textAfter(flag) ?? otherwise)
 
 const SHARED_CORES = 'CPU: load generator, broker, store and services share the cores'
 const BENCHES: Record<string, Bench> = {
@@ -25,7 +26,7 @@ const BENCHES: Record<string, Bench> = {
   api: { run: benchApi, limitedBy: SHARED_CORES },
   scaling: { run: () => benchScaling(process.argv.includes('--simulate')), limitedBy: 'nothing: it is a model' },
   operator: {
-    run: (seconds) => benchOperator(pipelines, seconds),
+    run: (seconds) => benchOperator(pipelines, seconds, kubeconfig),
     limitedBy: 'CPU: etcd, the API server and its controllers share the cores with the operator',
   },
   soak: { run: benchSoak, limitedBy: 'the rate that it is sent at: it looks for loss, not for speed' },
@@ -35,9 +36,10 @@ const [name = '', ...rest] = process.argv.slice(2)
 const bench = BENCHES[name]
 const seconds = numberAfter('--seconds', 15)
 const pipelines = numberAfter('--pipelines', 1000)
-if (bench === undefined || !(seconds > 0) || !(pipelines > 0)) {
+const kubeconfig = textAfter('--kubeconfig')
+if (bench === undefined || !(seconds > 0) || !(pipelines > 0) || kubeconfig === '') {
   console.error(
-    `expected a name of ${Object.keys(BENCHES).join(', ')} and, after --seconds and --pipelines, a number above 0; got "${process.argv.slice(2).join(' ')}"`,
+    `expected a name of ${Object.keys(BENCHES).join(', ')} and, after --seconds and --pipelines, a number above 0, and after --kubeconfig a file; got "${process.argv.slice(2).join(' ')}"`,
   )
   process.exitCode = 2
 } else {

@@ -27,12 +27,6 @@ export const requestsByAgent = (entries: readonly AuditEntry[]): Record<string, 
   return counts
 }
 
-/** What an operator wrote, but for its lease; what was refused, such as making what is there, has written nothing. */
-export const writesOf = (entries: readonly AuditEntry[], user: string): AuditEntry[] =>
-  entries.filter(
-    ({ user: by, verb, resource, code }) => by === user && WRITES.includes(verb) && resource !== 'leases' && code < 300,
-  )
-
 /** The value below which that part of the values lies; 0 of none. */
 export const quantile = (values: readonly number[], part: number): number => {
   const sorted = [...values].sort((a, b) => a - b)

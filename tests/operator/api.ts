@@ -31,14 +31,21 @@ export const adminOf = (folder: string) => ({
   key: readFileSync(join(folder, 'admin.key')),
 })
 
-export const openApi = (server: string, credentials: ReturnType<typeof adminOf>): Api => {
-  const agent = new Agent({ connect: credentials, connections: 16 })
+/** @param headers of every request, such as a bearer token's; @param connections at most, of one request each */
+export const openApi = (
+  server: string,
+  credentials: object,
+  headers: Record<string, string> = {},
+  connections = 16,
+): Api => {
+  const agent = new Agent({ connect: credentials, connections })
   const ask: Api['ask'] = async (method, path, body, contentType = 'application/json') => {
     const answer = await agent.request({
       origin: server,
       path,
       method: method as 'GET',
       headers: {
+        ...headers,
         accept: 'application/json',
         'user-agent': 'xray-test',
         ...(body !== undefined && { 'content-type': contentType }),

@@ -23,6 +23,8 @@ export type ControlPlane = {
   folder: string
   api: Api
   audit: AuditLog
+  /** Its processes by name, as they are now. */
+  pids: () => Record<string, number>
   /** Makes a kubeconfig that goes to a server by a bearer token, and returns its path. */
   kubeconfigOf: (name: string, server: string, token: string) => string
   /** Kills the API server and starts it again on its port. */
@@ -170,9 +172,9 @@ export const openControlPlane = async (): Promise<ControlPlane> => {
     rmSync(folder, { recursive: true, force: true })
   }
   try {
-    await start(startEtcd(folder, etcdPort, peerPort))
+    const etcd = await start(startEtcd(folder, etcdPort, peerPort))
     let apiServer = await start(startApiServer(folder, port, etcdPort, isReady))
-    await start(startControllerManager(folder, kcmPort))
+    const controllers = await start(startControllerManager(folder, kcmPort))
     const crd = parse(readFileSync(join(CHECKOUT, CRD_FILE), 'utf8'))
     await api.call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', crd)
     const { group, names, versions } = crd.spec
@@ -187,6 +189,7 @@ export const openControlPlane = async (): Promise<ControlPlane> => {
       folder,
       api,
       audit: openAuditLog(join(folder, 'audit.log')),
+      pids: () => ({ etcd: etcd.pid, 'kube-apiserver': apiServer.pid, 'kube-controller-manager': controllers.pid }),
       kubeconfigOf: (name, to, token) => {
         const file = join(folder, `${name}.kubeconfig`)
         writeFileSync(file, kubeconfig(to, folder, { token }))
@@ -202,10 +205,10 @@ export const openControlPlane = async (): Promise<ControlPlane> => {
         await api.call('PATCH', path, { spec: { versions: [version] } }, MERGE)
       },
       compact: async () => {
-        const etcd = (path: string, body: object) =>
+        const ask = (path: string, body: object) =>
           fetch(`http://127.0.0.1:${etcdPort}/v3/kv/${path}`, { method: 'POST', body: JSON.stringify(body) })
-        const { header } = (await (await etcd('range', { key: 'AA==' })).json()) as { header: { revision: string } }
-        const answer = await etcd('compaction', { revision: header.revision, physical: true })
+        const { header } = (await (await ask('range', { key: 'AA==' })).json()) as { header: { revision: string } }
+        const answer = await ask('compaction', { revision: header.revision, physical: true })
         if (!answer.ok) throw new Error(`etcd answered ${answer.status} to a compaction: ${await answer.text()}`)
       },
       close,
