@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { keysSecretName, type PipelineSpec } from '#contract/pipeline.ts'
-import { ApiError, type Client, isConflict, isNotFound, type KubeObject, METADATA_ONLY } from '#kit/client.ts'
+import { type Client, isConflict, isForbidden, isNotFound, type KubeObject, METADATA_ONLY } from '#kit/client.ts'
 import { collectionPath, objectPath, type Resource } from '#kit/resource.ts'
 import { labelsOf, type Pipeline } from '../decide/pipeline.ts'
 import type { BrokerAccess } from './broker.ts'
@@ -22,8 +22,6 @@ const fingerprint = (uid: string, uris: string[]): string =>
     .update([uid, ...uris].join('\n'))
     .digest('hex')
     .slice(0, 10)
-
-const isForbidden = (error: unknown): boolean => error instanceof ApiError && error.status === 403
 
 export type Secrets = {
   /** @throws SecretProblem when a connection Secret is missing or incomplete */

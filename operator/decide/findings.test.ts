@@ -110,15 +110,30 @@ describe('the conditions of a pipeline', () => {
 describe('the condition of monitors', () => {
   it.each([
     ['is not there when none are asked for', undefined, 'undefined undefined'],
-    ['says that they are there', { missing: [], state: 'applied' as const }, 'True MonitorsApplied'],
-    ['says that some still have to go', { missing: [], state: 'changing' as const }, 'False MonitorsChanging'],
-    ['stays while nothing may be changed', { missing: [], state: 'held' as const }, 'Unknown NotDecided'],
+    ['says that they are there', { missing: [], forbidden: [], state: 'applied' as const }, 'True MonitorsApplied'],
+    [
+      'says that some still have to go',
+      { missing: [], forbidden: [], state: 'changing' as const },
+      'False MonitorsChanging',
+    ],
+    [
+      'stays while nothing may be changed',
+      { missing: [], forbidden: [], state: 'held' as const },
+      'Unknown NotDecided',
+    ],
     [
       'says which kinds the cluster lacks',
-      { missing: ['ServiceMonitor'], state: 'applied' as const },
+      { missing: ['ServiceMonitor'], forbidden: [], state: 'applied' as const },
       'False MonitoringUnavailable',
+    ],
+    [
+      'says which kinds the operator may not write',
+      { missing: [], forbidden: ['ServiceMonitor'], state: 'applied' as const },
+      'False MonitoringForbidden',
     ],
   ])('%s', (_, monitoring, expected) => expect(told({ monitoring }, 'MonitoringReady')).toEqual([expected]))
   it('leaves the pipeline ready', () =>
-    expect(told({ monitoring: { missing: ['ServiceMonitor'], state: 'applied' } }, 'Ready')).toEqual(['True AllReady']))
+    expect(told({ monitoring: { missing: ['ServiceMonitor'], forbidden: [], state: 'applied' } }, 'Ready')).toEqual([
+      'True AllReady',
+    ]))
 })

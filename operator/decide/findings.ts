@@ -14,7 +14,7 @@ export type Seen = {
   broker: { reachable: boolean; message: string }
   topologyProblem: string | undefined
   /** Undefined when no monitors are asked for. */
-  monitoring: { missing: string[]; state: 'applied' | 'changing' | 'held' } | undefined
+  monitoring: { missing: string[]; forbidden: string[]; state: 'applied' | 'changing' | 'held' } | undefined
   components: Record<Component, Rollout>
   /** The first child that the API server does not take. */
   refusal: Refusal | undefined
@@ -95,6 +95,15 @@ const monitoringOf = ({ monitoring }: Seen): Finding[] => {
         false,
         'MonitoringUnavailable',
         `the cluster has no ${monitoring.missing.join(' and no ')}: install the Prometheus operator, or switch it off in spec.monitoring`,
+      ),
+    ]
+  if (monitoring.forbidden.length > 0)
+    return [
+      finding(
+        'MonitoringReady',
+        false,
+        'MonitoringForbidden',
+        `the operator may not write ${monitoring.forbidden.join(' and ')}: grant it what its chart does, or switch it off in spec.monitoring`,
       ),
     ]
   return [

@@ -35,6 +35,7 @@ export class TerminalError extends Error {
 
 const isStatus = (error: unknown, status: number): boolean => error instanceof ApiError && error.status === status
 
+export const isForbidden = (error: unknown): boolean => isStatus(error, 403)
 export const isNotFound = (error: unknown): boolean => isStatus(error, 404)
 export const isConflict = (error: unknown): boolean => isStatus(error, 409)
 export const isTooManyRequests = (error: unknown): boolean => isStatus(error, 429)

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { KubeObject } from '#kit/client.ts'
 import type { Resource } from '#kit/resource.ts'
 import { MONITORS } from '../../operator/decide/monitors.ts'
 import { must } from '../stand/condition.ts'
+import { MERGE } from './api.ts'
 import type { AuditEntry } from './audit.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
 import { IMPATIENT } from './impatience.ts'
@@ -135,5 +137,34 @@ describe.each([
     expect(
       secrets.filter(({ verb, name }) => verb === 'list' || verb === 'watch' || (verb === 'get' && name === '')),
     ).toEqual([])
+  })
+})
+
+describe('an operator without rights over monitors', () => {
+  it('says so, and everything else of the pipeline is done', async () => {
+    const installation = await install(plane, [], 'rbac-unmonitored')
+    const role = '/apis/rbac.authorization.k8s.io/v1/clusterroles/xray-operator'
+    const whole = await plane.api.call<KubeObject & { rules: Rule[] }>('GET', role)
+    const rules = whole.rules.filter(({ apiGroups }) => !apiGroups.includes('monitoring.coreos.com'))
+    await plane.api.call('PATCH', role, { rules }, MERGE)
+    const operator = await installation.start({ PIPELINE_IMAGE: 'xrayiot:good' }, IMPATIENT)
+    const site = await openSite(plane.api, 'unmonitored', () => 'serves')
+    try {
+      await site.create({ monitoring: { serviceMonitor: true, prometheusRule: true } })
+      expect(await site.condition('MonitoringReady', 'False', 'MonitoringForbidden')).toContain('ServiceMonitor')
+      await site.condition('Ready', 'True')
+      const mark = plane.audit.mark()
+      await site.change({ monitoring: null })
+      await must('the condition to go', 20_000, async () => {
+        const { conditions, observedGeneration } = await site.status()
+        return observedGeneration > 1 && !conditions?.some(({ type }) => type === 'MonitoringReady') ? true : undefined
+      })
+      const refused = plane.audit.since(mark).filter(({ user, code }) => user === installation.user && code === 403)
+      expect(refused.filter(({ verb }) => verb !== 'list')).toEqual([])
+    } finally {
+      await operator.stop()
+      await site.close()
+      await plane.api.call('PATCH', role, { rules: whole.rules }, MERGE)
+    }
   })
 })
