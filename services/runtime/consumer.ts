@@ -4,12 +4,18 @@ import { type Acker, createAcker, type Settlement } from './acker.ts'
 /** A message, and the acker of the channel that brought it, on which alone it can be settled. */
 export type Delivery = { message: ConsumeMessage; acker: Acker }
 
+/** Why no message is taken: the store is away, the pod is to go, or the process ends. */
+export type Hold = 'outage' | 'drain' | 'end'
+
 export type Consumer = {
   /** To be called with each new channel. Rejects when the queue cannot be consumed. */
   setUp: (channel: ConfirmChannel) => Promise<void>
-  /** Takes no more messages until `resume`, on this channel and the next; those delivered stay unacknowledged. */
-  pause: () => Promise<void>
-  resume: () => Promise<void>
+  /** Takes no more messages while anything holds, on this channel and the next; those delivered stay unacknowledged. */
+  pause: (why: Hold) => Promise<void>
+  /** Ends one hold: a store that answers again does not make a process take messages that is told to end. */
+  resume: (why: Hold) => Promise<void>
+  /** Resolves when the broker has heard of everything settled so far, or when its channel is gone. */
+  heard: () => Promise<void>
 }
 
 /**
@@ -26,8 +32,10 @@ export const createConsumer = (
   deliver: (delivery: Delivery) => void,
   { firstAlone = false } = {},
 ): Consumer => {
-  let wanted = true
+  const holds = new Set<Hold>()
+  const wanted = (): boolean => holds.size === 0
   let align = async (): Promise<void> => undefined
+  let heard = async (): Promise<unknown> => undefined
 
   /** What brings one channel to what is wanted: one step at a time, so that calls that overlap cannot consume twice. */
   const alignment = (channel: ConfirmChannel) => {
@@ -36,16 +44,16 @@ export const createConsumer = (
     let last = Promise.resolve()
     let alone = firstAlone
     const step = async (): Promise<void> => {
-      if (wanted && alone) {
+      if (wanted() && alone) {
         const first = await channel.get(queue)
         if (first !== false) deliver({ message: { ...first, fields: { ...first.fields, consumerTag: '' } }, acker })
         alone = false
       }
-      if (wanted && consumerTag === undefined)
+      if (wanted() && consumerTag === undefined)
         ({ consumerTag } = await channel.consume(queue, (message) => {
           if (message !== null) deliver({ message, acker })
         }))
-      if (!wanted && consumerTag !== undefined) {
+      if (!wanted() && consumerTag !== undefined) {
         await channel.cancel(consumerTag)
         consumerTag = undefined
       }
@@ -61,16 +69,19 @@ export const createConsumer = (
     setUp: async (channel) => {
       await channel.prefetch(prefetch)
       align = alignment(channel)
+      // A channel's commands are carried out in order: what answers comes after every acknowledgement before it.
+      heard = async () => channel.checkQueue(queue)
       await align()
     },
-    pause: () => {
-      wanted = false
+    pause: (why) => {
+      holds.add(why)
       return align().catch(() => undefined)
     },
-    resume: () => {
-      wanted = true
+    resume: (why) => {
+      holds.delete(why)
       return align().catch(() => undefined)
     },
+    heard: async () => void (await heard().catch(() => undefined)),
   }
 }
 

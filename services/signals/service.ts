@@ -1,8 +1,10 @@
+import { DRAINED_PATH } from '#contract/drain.ts'
 import { superviseLink } from '#runtime/amqp.ts'
 import { createBatcher } from '#runtime/batcher.ts'
 import { createConsumer, type Delivery, settle } from '#runtime/consumer.ts'
 import { timeCommands, timedRedis } from '#runtime/database-metrics.ts'
 import { deadLettersOf, ensureDeadLetterIndexes } from '#runtime/dead-letter-store.ts'
+import { isAskedToDrain } from '#runtime/drain-file.ts'
 import { createIdempotency } from '#runtime/idempotency.ts'
 import { watchKeys } from '#runtime/keys.ts'
 import type { Logger } from '#runtime/log.ts'
@@ -15,9 +17,10 @@ import type { Ending } from '#runtime/shut-down.ts'
 import { ensureIndexes, openStore, pingStore, storeBatch } from '#runtime/signal-store.ts'
 import { assertTopology } from '#runtime/topology-check.ts'
 import type { Tracing } from '#runtime/tracing.ts'
-import { startArchiver } from './archiver.ts'
+import { createArchiver } from './archiver.ts'
 import { createBatchWatches } from './batch-watch.ts'
 import type { Config } from './config.ts'
+import { createDrain } from './drain.ts'
 import { type HandlingContext, handleBatch } from './handling.ts'
 import { createMetrics } from './metrics.ts'
 import { createOutage } from './outage.ts'
@@ -36,6 +39,7 @@ export type World = {
 const BATCH_BYTES = 2 * 2 ** 20
 const BATCHES_IN_FLIGHT = 2
 const PROBE_MS = 1_000
+const DRAIN_LOOK_MS = 500
 /** As often as a signal's files may outlive it. */
 const SWEEP_MS = 3_600_000
 
@@ -64,8 +68,8 @@ export const startSignals =
     const consumer = createConsumer(names.queue, config.PREFETCH, take, { firstAlone: true })
     const outage = createOutage({
       alive,
-      pause: consumer.pause,
-      resume: consumer.resume,
+      pause: () => consumer.pause('outage'),
+      resume: () => consumer.resume('outage'),
       wait: () => delay(PROBE_MS),
       log,
     })
@@ -114,12 +118,35 @@ export const startSignals =
         (error: Error) => log.warn({ err: error }, 'what is older than the retention could not be deleted'),
       )
     let indexes: string | undefined = 'not made yet'
-    const probes = await serveProbes(config.METRICS_PORT, metrics.registry, {
+    const checks = {
       indexes: () => indexes,
       store: outage.problem,
       broker: () => (indexes === undefined ? consuming?.problem() : 'not asked yet'),
-    })
+    }
     const letters = deadLettersOf(store.db)
+    const archiver = createArchiver({
+      ...address,
+      name: `${config.PIPELINE_NAME}-signals-archive`,
+      names,
+      letters,
+      alive,
+      now,
+      delay,
+      archived: metrics.archived,
+    })
+    const drain = createDrain({
+      asked: () => isAskedToDrain(config.DRAIN_FILE),
+      stop: async () => void (await Promise.all([consumer.pause('drain'), archiver.pause('drain')])),
+      finish: async () => {
+        await Promise.all([batcher.drain(), archiver.finish()])
+        await consumer.heard()
+      },
+      resume: async () => void (await Promise.all([consumer.resume('drain'), archiver.resume('drain')])),
+      log,
+    })
+    drain.look()
+    const looks = every(DRAIN_LOOK_MS, drain.look)
+    const probes = await serveProbes(config.METRICS_PORT, metrics.registry, checks, { [DRAINED_PATH]: drain.missing })
     let sweeps = () => {}
     for (;;) {
       try {
@@ -142,20 +169,12 @@ export const startSignals =
         await consumer.setUp(channel)
       },
     })
-    const archiver = startArchiver({
-      ...address,
-      name: `${config.PIPELINE_NAME}-signals-archive`,
-      names,
-      letters,
-      alive,
-      now,
-      delay,
-      archived: metrics.archived,
-    })
+    const archiving = archiver.start()
     return [
-      ['stop taking messages', consumer.pause],
+      ['stop looking whether the pod is to go', looks],
+      ['stop taking messages', () => consumer.pause('end')],
       ['finish what was taken', batcher.drain],
-      ...archiver,
+      ...archiving,
       ['leave the broker', () => Promise.all([consuming.close(), publishing.close()])],
       ['stop sweeping', sweeps],
       ['leave the store', () => store.client.close()],

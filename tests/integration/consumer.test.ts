@@ -111,6 +111,31 @@ describe('a consumer', () => {
   })
 })
 
+describe('what a consumer has settled', () => {
+  it('the broker has heard of when it says so', async () => {
+    await send(numbered(40))
+    const { deliveries, consumer, link, received, bodies } = open()
+    await received(40)
+    await consumer.pause('drain')
+    for (const delivery of deliveries) settle(delivery, 'ack')
+    await consumer.heard()
+    // No leave is taken: what the broker had not heard of, it would deliver again, before what comes later.
+    const old = link.channel()
+    stand.proxy.reset()
+    await servingAnew(link, old)
+    await consumer.resume('drain')
+    await send(['last'])
+    await soon('the last message', 10_000, () => bodies().includes('last'))
+    expect(bodies()).toEqual([...numbered(40), 'last'])
+  })
+  it('it does not wait for when its channel is gone', async () => {
+    const { consumer, link } = open()
+    await serving(link)
+    await link.close()
+    await consumer.heard()
+  })
+})
+
 describe('a consumer that the broker cancels', () => {
   it('because its queue was deleted consumes the next queue of that name', async () => {
     await stand.direct.assertQueue('mortal', QUORUM)
@@ -148,12 +173,22 @@ describe('pausing', () => {
   it('takes no message until it is resumed, however often', async () => {
     const { consumer, link, received, deliveries } = open()
     await serving(link)
-    await consumer.pause()
+    await consumer.pause('outage')
     await send(['a'])
     await untilConsumers(0)
     expect(deliveries).toHaveLength(0)
-    await Promise.all([consumer.resume(), consumer.resume()])
+    await Promise.all([consumer.resume('outage'), consumer.resume('outage')])
     await received(1)
+    expect(await consumers()).toBe(1)
+  })
+  it('lasts while anything holds: a store that is back makes no process consume that is told to end', async () => {
+    const { consumer, link } = open()
+    await serving(link)
+    await consumer.pause('outage')
+    await consumer.pause('end')
+    await consumer.resume('outage')
+    expect(await consumers()).toBe(0)
+    await consumer.resume('end')
     expect(await consumers()).toBe(1)
   })
   it('while the set-up runs holds', async () => {
@@ -167,11 +202,11 @@ describe('pausing', () => {
       return gate
     })
     await soon('the set-up', 5000, () => waiting)
-    await consumer.pause()
+    await consumer.pause('outage')
     release()
     await serving(link)
     expect(await consumers()).toBe(0)
-    await consumer.resume()
+    await consumer.resume('outage')
     expect(await consumers()).toBe(1)
   })
   it('just as the set-up consumes holds', async () => {
@@ -180,11 +215,16 @@ describe('pausing', () => {
     // At every moment of the set-up, some of them between consume and its answer.
     for (let ms = 0; ms < 160; ms += 10) {
       await delay(10)
-      await Promise.all([consumer.resume(), consumer.pause()])
+      await Promise.all([consumer.resume('outage'), consumer.pause('outage')])
     }
     await serving(link)
     await untilConsumers(0)
-    await Promise.all([consumer.pause(), consumer.resume(), consumer.pause(), consumer.resume()])
+    await Promise.all([
+      consumer.pause('outage'),
+      consumer.resume('outage'),
+      consumer.pause('outage'),
+      consumer.resume('outage'),
+    ])
     await untilConsumers(1)
   })
   it('during an outage holds when the connection is back', async () => {
@@ -193,21 +233,21 @@ describe('pausing', () => {
     stand.proxy.refuse()
     stand.proxy.reset()
     await soon('the channel to go', 5000, () => link.channel() === undefined)
-    await consumer.pause()
+    await consumer.pause('outage')
     stand.proxy.admit()
     await servingAnew(link, old)
     expect(await consumers()).toBe(0)
-    await consumer.resume()
+    await consumer.resume('outage')
     expect(await consumers()).toBe(1)
   })
   it('and a resume during an outage holds as well', async () => {
     const { consumer, link } = open()
     const old = await serving(link)
-    await consumer.pause()
+    await consumer.pause('outage')
     stand.proxy.refuse()
     stand.proxy.reset()
     await soon('the channel to go', 5000, () => link.channel() === undefined)
-    await consumer.resume()
+    await consumer.resume('outage')
     stand.proxy.admit()
     await servingAnew(link, old)
     expect(await consumers()).toBe(1)
