@@ -1,14 +1,21 @@
 import { Counter, Gauge } from 'prom-client'
 import type { Condition } from '#kit/conditions.ts'
 import type { Metrics } from '#runtime/metrics.ts'
+import { DRAIN_REASONS } from './decide/drain.ts'
 import type { Pipeline } from './decide/pipeline.ts'
 import { type ChildKind, RESOURCES } from './decide/resources.ts'
+
+type DrainReason = (typeof DRAIN_REASONS)[number]
 
 export type PipelineMetrics = {
   /** The conditions of a pipeline as they are now. */
   conditions: (pipeline: Pipeline, conditions: readonly Condition[]) => void
   /** A pipeline is gone: its series go with it. */
   forget: (pipeline: Pipeline) => void
+  /** Pods of a pipeline that are to go and are still there. */
+  draining: (pipeline: Pipeline, count: number) => void
+  /** A drain is over, one way or another. */
+  drained: (reason: DrainReason) => void
   skipped: (count: number) => void
   drifted: (kind: ChildKind) => void
   orphaned: () => void
@@ -48,6 +55,19 @@ export const createPipelineMetrics = (registry: Metrics): PipelineMetrics => {
     help: 'Pipelines that were let go although their queues could not be deleted',
     registers,
   })
+  const draining = new Gauge({
+    name: 'xray_pipeline_draining_pods',
+    help: 'Signals pods that are to go and are still there',
+    labelNames: ['pipeline', 'pipeline_namespace'],
+    registers,
+  })
+  const drains = new Counter({
+    name: 'xray_pipeline_drains_total',
+    help: 'Times that pods were taken away or were to be, by how that ended',
+    labelNames: ['reason'],
+    registers,
+  })
+  for (const reason of DRAIN_REASONS) drains.inc({ reason }, 0)
   for (const { kind } of Object.values(RESOURCES)) drift.inc({ kind }, 0)
   /** By pipeline, the status of each of its conditions. */
   const known = new Map<string, Map<string, string>>()
@@ -70,7 +90,10 @@ export const createPipelineMetrics = (registry: Metrics): PipelineMetrics => {
       for (const type of known.get(keyOf(pipeline))?.keys() ?? [])
         for (const status of STATUSES) condition.remove({ ...labelsOf(pipeline), type, status })
       known.delete(keyOf(pipeline))
+      draining.remove(labelsOf(pipeline))
     },
+    draining: (pipeline, count) => draining.set(labelsOf(pipeline), count),
+    drained: (reason) => drains.inc({ reason }),
     skipped: (count) => skipped.inc(count),
     drifted: (kind) => drift.inc({ kind: RESOURCES[kind].kind }),
     orphaned: () => orphans.inc(),

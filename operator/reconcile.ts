@@ -12,13 +12,15 @@ import type { Monitors } from './cluster/monitors.ts'
 import type { Pods } from './cluster/pods.ts'
 import { removeFormerQueues } from './cluster/topology.ts'
 import type { Release } from './decide/deployment.ts'
+import { type DrainPlan, decideDrain, heldDrain } from './decide/drain.ts'
 import { type Component, FINALIZER, type Pipeline, type PipelineStatus, queueHolder } from './decide/pipeline.ts'
 import { type Observed, type Owned, observationOf, planOf } from './decide/plan.ts'
 import { type ChildKind, RESOURCES } from './decide/resources.ts'
 import { rolloutOf } from './decide/rollout.ts'
-import { planScaling, type ScalingPlan } from './decide/scaling.ts'
+import { planScaling, type ScalingPlan, type ScalingStatus, withDrain } from './decide/scaling.ts'
 import { decideKeys, mountedVersion } from './decide/secret-versions.ts'
 import { decideFormerQueues } from './decide/topology.ts'
+import { observeDrain, tellPods } from './drain.ts'
 import { finalize } from './finalize.ts'
 import { type ObserveContext, observeBroker, type PipelineMemory } from './observe.ts'
 import type { PipelineMetrics } from './pipeline-metrics.ts'
@@ -40,6 +42,8 @@ export type Context = ObserveContext & {
 
 const KINDS = Object.keys(RESOURCES) as ChildKind[]
 const ENDING_MS = 5_000
+/** How often pods that go are asked whether they have finished. */
+const DRAIN_LOOK_MS = 1_000
 
 const patch = (context: Context, { metadata }: Pipeline, subresource: '' | '/status', body: object): Promise<unknown> =>
   context.client.request({
@@ -96,6 +100,27 @@ const tell = async (context: Context, pipeline: Pipeline, status: PipelineStatus
     })
 }
 
+/**
+ * Events of a change of the number: of the decision when it is made, of the pods when they go, stay after all, or had
+ * no time to finish.
+ * @param scaled the Deployment has another number now
+ */
+const recordScaling = (
+  { record, pipelineMetrics }: Context,
+  pipeline: Pipeline,
+  { reason, message }: ScalingPlan,
+  { status, news }: DrainPlan,
+  scaled: boolean,
+): void => {
+  const begun = status !== undefined && pipeline.status?.scaling?.drain === undefined
+  const isOver = news !== undefined && (scaled || news.reason === 'DrainCancelled')
+  if (begun || (scaled && (news === undefined || news.reason === 'DrainCancelled')))
+    record(pipeline, { type: 'Normal', reason, action: 'Scale', note: `signals: ${message}` })
+  if (!isOver) return
+  pipelineMetrics.drained(news.reason)
+  record(pipeline, { ...news, type: news.reason === 'DrainTimedOut' ? 'Warning' : 'Normal', action: 'Drain' })
+}
+
 /** Brings one pipeline to what its spec says: observe, decide, apply, status. */
 export const reconcile = async (context: Context, key: string): Promise<Done> => {
   const pipeline = context.caches.pipeline(key)
@@ -131,9 +156,17 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   if (!blocked) await context.secrets.ensureKeys(pipeline, mountedVersion(keysSecret, own))
   const versions = blocked ? undefined : await context.secrets.versions(pipeline)
 
+  const leaving = blocked ? [] : await observeDrain(context.pods, pipeline)
+
   // Decide.
+  const shown = pipeline.status?.scaling
   const decision = scalingOf(pipeline, memory, cached('signals'), metrics, nowMs)
-  const replicas = { producer: spec.producer.replicas, signals: decision.replicas, api: spec.api.replicas }
+  const { current } = scaleOf(cached('signals'))
+  const numbers = { current, wanted: decision.replicas, before: shown?.drain }
+  const drain = blocked
+    ? heldDrain(numbers)
+    : decideDrain({ ...numbers, pods: leaving, drain: spec.signals.scaling.drain, nowMs })
+  const replicas = { producer: spec.producer.replicas, signals: drain.replicas, api: spec.api.replicas }
   const keys = decideKeys(keysSecret, versions?.keys, cached)
   const secrets = { connections: versions?.connections ?? '', keys }
   const observed: Observed = {
@@ -151,20 +184,16 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   memory.formerQueues = former.emptySince
 
   // Apply.
+  await tellPods(context.pods, metadata.namespace ?? '', drain, nowMs)
   const { deployments: applied, refusal, ending } = await carryOut(context, plan.actions)
   if (ending) return { afterMs: ENDING_MS }
   context.pipelineMetrics.skipped(plan.skipped)
   if (former.remove.length > 0)
     await removeFormerQueues(await context.broker(metadata.namespace ?? '', spec), former.remove, names.queue, false)
   const deployments = deploymentsOf(cached, applied)
-  const before = scaleOf(cached('signals')).current
-  if (applied.has('signals') && cached('signals') !== undefined && decision.replicas !== before)
-    context.record(pipeline, {
-      type: 'Normal',
-      reason: decision.reason,
-      action: 'Scale',
-      note: `signals: ${decision.message}`,
-    })
+  const scaled = applied.has('signals') && cached('signals') !== undefined && drain.replicas !== current
+  recordScaling(context, pipeline, decision, drain, scaled)
+  context.pipelineMetrics.draining(pipeline, leaving.filter(({ toldMs }) => toldMs !== undefined).length)
 
   const monitoring = await context.monitors.ensure(pipeline, blocked)
 
@@ -188,9 +217,11 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
     components: { producer: rollout('producer'), signals: rollout('signals'), api: rollout('api') },
     refusal,
     kept: { components: plan.kept, image: spec.image || context.release.image },
-    scaling: idle ? undefined : decision.status,
+    // A pause must not let it be forgotten that pods were told to go.
+    scaling: !idle ? withDrain(decision.status, shown, drain.status) : shown?.drain && (shown as ScalingStatus),
   }
   const { running } = scaleOf(deployments.get('signals'))
   await tell(context, pipeline, statusOf(pipeline, seen, broker.depths, running, new Date(nowMs)))
+  if (drain.status !== undefined && !blocked) return { afterMs: shown?.drain === undefined ? 0 : DRAIN_LOOK_MS }
   return { afterMs: spec.signals.scaling.pollingInterval * 1000 }
 }

@@ -7,6 +7,8 @@ import { type PodsSeen, rolloutOf, templateOf } from './decide/rollout.ts'
 
 /** A pod takes about three seconds from its creation to its first message; until then nothing is wrong. */
 const GRACE_MS = 8_000
+/** Pods of one template fail for one reason: some are as good as all. */
+const MOST_PODS = 20
 /** How often the pods of a roll-out that hangs are looked at. */
 const LOOK_MS = 8_000
 
@@ -17,12 +19,12 @@ type Found = PodsSeen & { told: boolean }
 export type RolloutMemory = Partial<Record<Component, Watched>>
 
 const lookAt = async (
-  pods: Pods,
+  pods: Pick<Pods, 'list' | 'logOf'>,
   namespace: string,
   labels: Record<string, string>,
   { template, found }: Watched,
 ): Promise<Found | undefined> => {
-  const seen = await pods.list(namespace, labels).catch(() => undefined)
+  const seen = await pods.list(namespace, labels, MOST_PODS).catch(() => undefined)
   // Pods that cannot be read explain nothing, but they are no reason to stop.
   if (seen === undefined) return found
   const problem = problemAmong(seen)
@@ -42,7 +44,7 @@ const lookAt = async (
  * @param memory changed in place
  */
 export const observeRollouts = async (
-  { pods, now }: { pods: Pods; now: () => number },
+  { pods, now }: { pods: Pick<Pods, 'list' | 'logOf'>; now: () => number },
   { metadata }: Pipeline,
   deployments: ReadonlyMap<Component, KubeObject>,
   memory: RolloutMemory,

@@ -67,6 +67,12 @@ export const scalingStatusSchema: Schema = object(
         to: count('The number after it.'),
       }),
     ),
+    drain: object('While pods are being taken away.', {
+      from: count('The number of pods before.'),
+      to: count('The number that stay.'),
+      finished: count('Those that go and hold nothing any more.'),
+      message: text('The same in words.'),
+    }),
     drainEtaSeconds: count('Seconds until the backlog is gone; left out when it grows, or is not known.'),
     reason: text('One word that says why.'),
     message: text('The figures behind it.', { maxLength: 1024 }),

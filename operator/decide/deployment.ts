@@ -1,6 +1,7 @@
+import { DRAIN_ANNOTATION, DRAIN_FILE, DRAIN_FOLDER } from '#contract/drain.ts'
 import type { PodTemplate, Resources } from '#contract/pipeline.ts'
 import type { KubeObject } from '#kit/client.ts'
-import { SECRETS, secretOf } from './environment.ts'
+import { METRICS_PORT, SECRETS, secretOf } from './environment.ts'
 import { type Component, labelsOf, type Pipeline, selectorOf } from './pipeline.ts'
 import { CONNECTIONS, KEYS, type SecretVersions } from './secret-versions.ts'
 
@@ -41,6 +42,17 @@ const resourcesOf = (component: Component, { requests = {}, limits = {} }: Resou
     requests: asText({ ...Object.fromEntries(without(defaults.requests, limits)), ...requests }),
     limits: asText({ ...defaults.limits, ...Object.fromEntries(bounded), ...limits }),
   }
+}
+
+/** The pod's own annotation as a file, by which it hears that it is to go; a pod that has no such volume hears nothing. */
+export const DRAIN_VOLUME = 'drain'
+const drainVolume = {
+  name: DRAIN_VOLUME,
+  downwardAPI: {
+    items: [
+      { path: DRAIN_FILE, fieldRef: { apiVersion: 'v1', fieldPath: `metadata.annotations['${DRAIN_ANNOTATION}']` } },
+    ],
+  },
 }
 
 const probe = (path: string, more: object) => ({ httpGet: { path, port: 'metrics' }, ...more })
@@ -115,7 +127,7 @@ export const deployment = (
               command: ['node', `services/${component}/main.ts`],
               envFrom: [{ configMapRef: { name: configMapName } }],
               env: environment(pipeline, component, image, template.env),
-              ports: [...ports, { name: 'metrics', containerPort: 9464, protocol: 'TCP' }],
+              ports: [...ports, { name: 'metrics', containerPort: METRICS_PORT, protocol: 'TCP' }],
               startupProbe: probe('/livez', { periodSeconds: 1, failureThreshold: 60 }),
               livenessProbe: probe('/livez', { periodSeconds: 10, failureThreshold: 3 }),
               readinessProbe: probe('/readyz', { periodSeconds: 2, failureThreshold: 2 }),
@@ -128,6 +140,7 @@ export const deployment = (
               volumeMounts: [
                 { name: 'keys', mountPath: KEYS_DIR, readOnly: true },
                 { name: 'tmp', mountPath: '/tmp' },
+                ...(component === 'signals' ? [{ name: DRAIN_VOLUME, mountPath: DRAIN_FOLDER, readOnly: true }] : []),
               ],
             },
           ],
@@ -142,6 +155,7 @@ export const deployment = (
               },
             },
             { name: 'tmp', emptyDir: {} },
+            ...(component === 'signals' ? [drainVolume] : []),
           ],
           topologySpreadConstraints: template.topologySpreadConstraints ?? [
             {

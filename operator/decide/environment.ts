@@ -37,12 +37,15 @@ const OWN: Record<Component, (spec: PipelineSpec) => Record<string, string>> = {
   }),
 }
 
+/** Where each process serves its probes and metrics. */
+export const METRICS_PORT = 9464
+
 /** The settings of a component that are no secret. */
 export const settingsOf = ({ metadata, spec }: Pipeline, component: Component): Record<string, string> => ({
   PIPELINE_NAME: metadata.name,
   PIPELINE_NAMESPACE: metadata.namespace ?? '',
   LOG_LEVEL: 'info',
-  METRICS_PORT: '9464',
+  METRICS_PORT: String(METRICS_PORT),
   ...OWN[component](spec),
 })
 

@@ -14,9 +14,19 @@ type ContainerStatus = {
 
 /** What of a v1 Pod is looked at. */
 export type Pod = {
-  metadata: { name: string; deletionTimestamp?: string }
-  spec: { containers: { name: string; image: string; resources?: { limits?: { memory?: string } } }[] }
+  metadata: {
+    name: string
+    creationTimestamp?: string
+    deletionTimestamp?: string
+    annotations?: Record<string, string>
+  }
+  spec: {
+    containers: { name: string; image: string; resources?: { limits?: { memory?: string } } }[]
+    volumes?: { name: string }[]
+  }
   status?: {
+    phase?: string
+    podIP?: string
     conditions?: { type: string; status: string; reason?: string; message?: string }[]
     containerStatuses?: ContainerStatus[]
   }

@@ -24,6 +24,17 @@ const clearing = (before: Fields, after: Fields): Fields => ({
   ),
 })
 
+/** The status of a decision with what becomes of a drain, for a merge patch. */
+export const withDrain = (
+  status: ScalingStatus,
+  before: Partial<ScalingStatus> | undefined,
+  drain: ScalingStatus['drain'],
+): ScalingStatus => {
+  const { drain: _, ...rest } = status
+  if (drain !== undefined) return { ...rest, drain }
+  return (before?.drain === undefined ? rest : { ...rest, drain: null }) as ScalingStatus
+}
+
 export type ScalingPlan = Pick<Decision, 'replicas' | 'reason' | 'message'> & {
   /** What a merge patch writes as `status.scaling`; the same as before unless there is news. */
   status: ScalingStatus
@@ -45,10 +56,11 @@ export const planScaling = (
 ): ScalingPlan => {
   const { scaling, replicas: fixed, batch } = spec.signals
   const before = status?.scaling
-  const { current, ready } = seen.replicas
+  // Pods that are to go are given up already: a decision is about those that stay.
+  const kept = before?.drain?.to ?? Number.POSITIVE_INFINITY
   const facts: Facts = {
     ...seen,
-    replicas: { current, ready },
+    replicas: { current: Math.min(seen.replicas.current, kept), ready: Math.min(seen.replicas.ready, kept) },
     fixed,
     concurrency: batch.size,
     pauses: pausesOf(metadata.annotations),

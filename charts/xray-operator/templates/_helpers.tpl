@@ -23,7 +23,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if .digest }}{{ $name }}@{{ .digest }}{{ else }}{{ $name }}:{{ .tag }}{{ end }}
 {{- end }}
 
-{{/* What the operator does in a namespace of pipelines, each of it seen in an audit log. Children that are always wanted it never deletes: they go with their owner. Secrets: it creates and deletes a pipeline's keys and reads a connection by name; it never lists them. Pods: only those of a roll-out that hangs are read, with the end of their logs. */}}
+{{/* What the operator does in a namespace of pipelines, each of it seen in an audit log. Children that are always wanted it never deletes: they go with their owner. Secrets: it creates and deletes a pipeline's keys and reads a connection by name; it never lists them. Pods: only those of a roll-out that hangs are read, with the end of their logs, and signals pods while some of them go, which are told so by an annotation. */}}
 {{- define "xray-operator.rules" -}}
 - { apiGroups: [xrayiot.dev], resources: [xraypipelines], verbs: [get, list, watch, patch] }
 - { apiGroups: [xrayiot.dev], resources: [xraypipelines/status], verbs: [patch] }
@@ -35,7 +35,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - { apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [list, watch, create, patch, delete] }
 - { apiGroups: [monitoring.coreos.com], resources: [servicemonitors, prometheusrules], verbs: [list, watch, create, patch, delete] }
 - { apiGroups: [""], resources: [secrets], verbs: [get, create, delete] }
-- { apiGroups: [""], resources: [pods], verbs: [list] }
+- { apiGroups: [""], resources: [pods], verbs: [list, patch] }
 - { apiGroups: [""], resources: [pods/log], verbs: [get] }
 - { apiGroups: [events.k8s.io], resources: [events], verbs: [create, patch] }
 {{- end }}

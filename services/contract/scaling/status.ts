@@ -5,12 +5,17 @@ import type { Situation } from './situation.ts'
 
 export type HistoryEntry = { at: string; from: number; to: number; reason: ScalingReason }
 
+/** Pods that are taken away, from so many to so many; those of them that have finished. */
+export type DrainStatus = { from: number; to: number; finished: number; message: string }
+
 /** `status.scaling`: one decision whole, with everything that it was made of, and the last ten changes. */
 export type ScalingStatus = Omit<Situation, 'replicas'> &
   Omit<Verdict, 'desired' | 'raw' | 'stabilized'> & {
     observedAt: string
     replicas: { current: number; ready: number; raw: number; stabilized: number; desired: number }
     history: HistoryEntry[]
+    /** While pods are being taken away. */
+    drain?: DrainStatus
   }
 
 const HISTORY = 10
