@@ -83,7 +83,7 @@ describe('pods that are to go', () => {
     expect(decideDrain(seen({ pods }))).toMatchObject({
       replicas: 3,
       price: ['b', 'a'],
-      news: { reason: 'DrainTimedOut', note: 'signals: 5 -> 3: 1 of 2 pods had not finished after 300 s' },
+      news: { reason: 'DrainTimedOut', note: 'signals: 5 -> 3 although 1 of 2 had not finished after 300 s' },
     })
     const younger = with_(told('a', { toldMs: NOW - 299_000 }), told('b', { toldMs: NOW - 400_000 }))
     expect(decideDrain(seen({ pods: younger }))).toMatchObject({ replicas: 5 })
@@ -107,7 +107,7 @@ describe('more work while pods are to go', () => {
       replicas: 7,
       free: ['a', 'b'],
       status: ON,
-      news: { reason: 'DrainCancelled', note: 'signals: 2 pods stay after all' },
+      news: { reason: 'DrainCancelled', note: 'signals: kept 2 pods of those that were to go' },
     })
     expect(decideDrain(seen({ current: 7, wanted: 7 }))).toMatchObject({ replicas: 7, status: undefined })
   })

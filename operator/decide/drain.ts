@@ -122,7 +122,7 @@ export const decideDrain = ({ current, wanted, before, pods, drain, nowMs }: Dra
     const awaited = pods.length > wanted && told.some((pod) => nowMs < dueMs(pod) + LEAVING_MS)
     if (awaited && (wanted === 0 || told.some(({ priced }) => priced)))
       return { ...nothing, replicas: wanted, status: before }
-    const note = `signals: ${counted(told.length)} stay after all`
+    const note = `signals: kept ${counted(told.length)} of those that were to go`
     return {
       ...nothing,
       replicas: wanted,
@@ -140,7 +140,8 @@ export const decideDrain = ({ current, wanted, before, pods, drain, nowMs }: Dra
   const late = left.length > 0 && left.every((pod) => nowMs >= dueMs(pod))
   if (tell.length > 0 || free.length > 0 || (left.length > 0 && !late && drain.strategy === 'Cooperative'))
     return { ...nothing, replicas: current, tell, free, status }
-  const go = `signals: ${current} -> ${wanted}:`
+  const move = `signals: ${current} -> ${wanted}`
+  const all = victims.length
   return {
     ...nothing,
     replicas: wanted,
@@ -150,8 +151,8 @@ export const decideDrain = ({ current, wanted, before, pods, drain, nowMs }: Dra
     news: late
       ? {
           reason: 'DrainTimedOut',
-          note: `${go} ${left.length} of ${counted(victims.length)} had not finished after ${drain.timeoutSeconds} s`,
+          note: `${move} although ${left.length} of ${all} had not finished after ${drain.timeoutSeconds} s`,
         }
-      : { reason: 'Drained', note: `${go} ${counted(victims.length)} go` },
+      : { reason: 'Drained', note: `${move} after ${all} of ${all} had finished` },
   }
 }

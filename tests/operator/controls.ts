@@ -53,4 +53,14 @@ export const CONTROLS = {
       },
     ],
   },
+  'drain-waits-for-nobody': {
+    what: 'pods are taken away as soon as they are told',
+    edits: [
+      {
+        file: 'operator/decide/drain.ts',
+        from: '(pod) => pod.hears && pod.running && !pod.finished',
+        to: '() => false',
+      },
+    ],
+  },
 } as const satisfies Record<string, Sabotage>

@@ -9,6 +9,7 @@ import { type ControlPlane, openControlPlane } from './control-plane.ts'
 import { IMPATIENT } from './impatience.ts'
 import { type Installation, install, type Rule } from './installation.ts'
 import { openSite, type Site } from './site.ts'
+import { openVictims } from './victims.ts'
 
 let plane: ControlPlane
 beforeAll(async () => {
@@ -53,6 +54,23 @@ const usedBy = ({ verb, resource, subresource, code }: AuditEntry): string[] => 
   return verb === 'patch' && code === 201 ? [`patch ${target}`, `create ${target}`] : [`${verb} ${target}`]
 }
 
+/** A signals pod is told to go, and goes. */
+const scaleIn = async (site: Site): Promise<void> => {
+  const victims = openVictims(plane.api, site.namespace)
+  try {
+    for (const replicas of [2, 1]) {
+      await site.change({ signals: { replicas, scaling: { provider: 'None' } } })
+      victims.finish()
+      await must(`${replicas} signals pods`, 30_000, async () =>
+        Object.keys(await victims.told()).length === replicas ? true : undefined,
+      )
+    }
+    await site.condition('Ready', 'True')
+  } finally {
+    await victims.close()
+  }
+}
+
 /** Everything that an operator does in the life of a pipeline. */
 const live = async (site: Site): Promise<void> => {
   await site.create()
@@ -63,6 +81,7 @@ const live = async (site: Site): Promise<void> => {
   await site.condition('Ready', 'True')
   await site.change({ producer: { replicas: 1 } })
   await site.condition('Ready', 'True')
+  await scaleIn(site)
   await site.change({ monitoring: { serviceMonitor: true, prometheusRule: true } })
   await site.condition('MonitoringReady', 'True')
   await site.change({ monitoring: null })

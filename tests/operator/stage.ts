@@ -24,7 +24,13 @@ export type Stage = Site & {
   start: (change?: { edits?: readonly Edit[]; env?: Record<string, string>; through?: string }) => Promise<Operator>
   /** Starts the next operator after one that was killed: as if the dead one's lease had run out. */
   restart: (edits?: readonly Edit[]) => Promise<Operator>
+<<<<<<< HEAD
   /** Waits until the pipeline is ready, its former settings are removed, and nothing has been written for a while. */
+=======
+  /** Kills every operator. */
+  kill: () => Promise<void>
+  /** Waits until the pipeline is ready and nothing has been written for a while. */
+>>>>>>> ec37999 (Prove that pods go only when they hold nothing, wherever the operator ends)
   settled: () => Promise<void>
   /**
    * Waits until the end is that of runs that nothing disturbed, for a while if need be, and until nothing is written.
@@ -74,6 +80,9 @@ const openStage = async (plane: ControlPlane, namespace: string): Promise<Stage>
       await plane.api.ask('DELETE', `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases/xray-operator`)
       return stage.start({ edits })
     },
+    kill: async () => {
+      for (const operator of operators) await operator.kill()
+    },
     quiet: async (ms) => {
       let [count, sinceMs] = [-1, 0]
       await must(`no write for ${ms} ms`, 60_000, async () => {
@@ -109,7 +118,7 @@ const openStage = async (plane: ControlPlane, namespace: string): Promise<Stage>
       await manage('PUT', `permissions/${name}/xray`, { configure: '.*', write: '.*', read: '.*' })
     },
     close: async () => {
-      for (const operator of operators) await operator.kill()
+      await stage.kill()
       await Promise.all([proxy.close(), broker.close()])
       await site.close()
     },
