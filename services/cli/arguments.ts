@@ -18,6 +18,7 @@ import { scaleCommand } from './scale-explain-command.ts'
 import type { SettingName } from './settings.ts'
 import { type World as SimulationWorld, simulate } from './simulate.ts'
 import { statusCommand } from './status-command.ts'
+import { topCommand } from './top-command.ts'
 import { traceCommand } from './trace-command.ts'
 
 export type Run = (flags: Partial<Record<SettingName, string>>) => World & SimulationWorld
@@ -56,6 +57,7 @@ export const runCommandLine = async (argv: string[], open: Run): Promise<number>
       kubeconfig: text('file that names the cluster'),
     })
     .command(statusCommand(act))
+    .command(topCommand(act))
     .command(pauseCommand(act))
     .command(resumeCommand(act))
     .command(explainCommand(act))

@@ -1,12 +1,12 @@
 import { stringify } from 'yaml'
 import type { CommandModule } from 'yargs'
-import { type PipelineView, pipelinePath } from './cluster.ts'
+import type { PipelineView } from './cluster.ts'
 import type { Act, World } from './commands.ts'
 import { EXIT, Failure } from './failure.ts'
 import { text, watching, yesOrNo } from './flags.ts'
+import { draw, followPipelines } from './following.ts'
 import { createPaint } from './paint.ts'
 import { isHealthy, toList, toSections } from './status.ts'
-import { watch } from './watch.ts'
 
 const FORMATS = ['table', 'wide', 'json', 'yaml', 'name'] as const
 type Args = { watch: boolean; allNamespaces: boolean; output: (typeof FORMATS)[number] }
@@ -24,33 +24,16 @@ const render = (world: World, pipelines: PipelineView[], { output, watch: stream
     .join('\n')
 }
 
-/** Draws over the last picture on a terminal; elsewhere one follows the other. */
-const show = (world: World, picture: string, { output, watch: streaming }: Args): void => {
-  const drawn = streaming && world.screen && ['table', 'wide'].includes(output)
-  world.out(drawn ? `\u001b[H\u001b[2J${picture}` : picture)
-}
-
 const follow = async (world: World, args: Args): Promise<number> => {
-  const { namespace, name, pipelines } = world.cluster()
-  const { items, resourceVersion } = await pipelines(args.allNamespaces)
-  const known = new Map(items.map((item) => [`${item.metadata.namespace}/${item.metadata.name}`, item]))
+  const { namespace, name } = world.cluster()
   const key = `${namespace}/${name}`
-  const wanted = () => (args.allNamespaces ? [...known.values()] : [known.get(key)].filter((one) => one !== undefined))
   let last = ''
-  const redraw = () => {
-    const picture = render(world, wanted(), args)
-    if (picture !== last) show(world, picture, args)
-    last = picture
-  }
-  redraw()
-  const path = pipelinePath(args.allNamespaces ? undefined : namespace)
-  for await (const { type, object } of watch<PipelineView>(world, path, 'the pipelines', resourceVersion)) {
-    const changed = `${object.metadata.namespace}/${object.metadata.name}`
-    if (type === 'DELETED') known.delete(changed)
-    else known.set(changed, object)
+  await followPipelines(world, args.allNamespaces, (known) => {
     if (!args.allNamespaces && !known.has(key)) throw new Failure(EXIT.notFound, `the pipeline ${key} was deleted`)
-    redraw()
-  }
+    const picture = render(world, args.allNamespaces ? [...known.values()] : [known.get(key) as PipelineView], args)
+    if (picture !== last) draw(world, picture, ['table', 'wide'].includes(args.output))
+    last = picture
+  })
   return EXIT.interrupted
 }
 
