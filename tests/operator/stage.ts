@@ -24,13 +24,9 @@ export type Stage = Site & {
   start: (change?: { edits?: readonly Edit[]; env?: Record<string, string>; through?: string }) => Promise<Operator>
   /** Starts the next operator after one that was killed: as if the dead one's lease had run out. */
   restart: (edits?: readonly Edit[]) => Promise<Operator>
-<<<<<<< HEAD
-  /** Waits until the pipeline is ready, its former settings are removed, and nothing has been written for a while. */
-=======
   /** Kills every operator. */
   kill: () => Promise<void>
-  /** Waits until the pipeline is ready and nothing has been written for a while. */
->>>>>>> ec37999 (Prove that pods go only when they hold nothing, wherever the operator ends)
+  /** Waits until the pipeline is ready, its former settings are removed, and nothing has been written for a while. */
   settled: () => Promise<void>
   /**
    * Waits until the end is that of runs that nothing disturbed, for a while if need be, and until nothing is written.
