@@ -54,9 +54,13 @@ describe('a frame that is another is refused where it begins to be', () => {
     ['{"items":[{"nonce":"a","body":"b', '/items/0/body'],
     ['{"items":[{"nonce":"a","body":"b\\', '/items/0/body'],
     ['\ufeff{"items":[{"nonce":"a","body":"b"}]}', ''],
+    [`{${' '.repeat(1025)}"items":[{"nonce":"a","body":"b"}]}`, ''],
     [JSON.stringify({ items: Array(MAX_BATCH_ITEMS + 1).fill({ nonce: 'a', body: 'b' }) }), '/items'],
   ])('%s', (text, pointer) => expect(read(text)).toMatchObject({ ok: false, fault: { pointer } }))
 })
+
+it('as many blanks as anybody indents with are skipped', () =>
+  expect(read(`{${' '.repeat(1024)}"items":[{"nonce":"a","body":"b"}]}`).ok).toBe(true))
 
 it('a hundred items are taken', () => {
   const batch = read(JSON.stringify({ items: Array(MAX_BATCH_ITEMS).fill({ nonce: 'a', body: 'b' }) }))
