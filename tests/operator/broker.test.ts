@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Edit } from '../faults/sabotage.ts'
 import { must } from '../stand/condition.ts'
 import { type ControlPlane, openControlPlane } from './control-plane.ts'
-import type { BrokerFault } from './management.ts'
+import { CONTROLS } from './controls.ts'
+import { type BrokerFault, openManagementProxy } from './management.ts'
 import { type Stage, withStage } from './stage.ts'
 
 let plane: ControlPlane
@@ -80,4 +82,61 @@ describe('when the broker', { timeout: 600_000 }, () => {
       )
       await stage.settled()
     }))
+})
+
+/** One at a time, so that a single reconcile that waits is one too many. */
+const ONE_WORKER: Edit = { file: 'operator/metrics.ts', from: 'WORKERS = 32', to: 'WORKERS = 1' }
+const DEAD = ['dead-0', 'dead-1', 'dead-2']
+/** Half of what one request to a broker that hangs takes until it is given up. */
+const SOON_MS = 4_000
+
+/** Which of a pipeline's changes are not taken up soon while the broker of three others hangs. */
+const lateBeside = async (name: string, edits: readonly Edit[]): Promise<string[]> =>
+  withStage(plane, name, async (stage) => {
+    const dead = await openManagementProxy('127.0.0.1')
+    dead.disturb({ kind: 'hang' })
+    try {
+      await stage.start({ edits: [ONE_WORKER, ...edits] })
+      await stage.create({ producer: { replicas: 0 }, api: { replicas: 0 } })
+      await stage.settled()
+      const base = `/api/v1/namespaces/${name}/secrets`
+      const stringData = { uri: 'amqp://x', host: 'x', username: 'x', password: 'x', 'management-uri': dead.uri }
+      await plane.api.call('POST', base, { metadata: { name: 'dead-rabbitmq' }, stringData })
+      const pipelines = `/apis/xrayiot.dev/v1alpha1/namespaces/${name}/xraypipelines`
+      for (const pipeline of DEAD)
+        await plane.api.call('POST', pipelines, {
+          apiVersion: 'xrayiot.dev/v1alpha1',
+          kind: 'XRayPipeline',
+          metadata: { name: pipeline },
+          spec: {
+            broker: { secretRef: { name: 'dead-rabbitmq' }, queue: `${pipeline}.q` },
+            signals: { scaling: { pollingInterval: 1 } },
+          },
+        })
+      const unreachable = async () => {
+        const found = await plane.api.list(pipelines)
+        const conditions = found.flatMap(({ status }) => (status as { reason?: string }).reason ?? '')
+        return conditions.filter((reason) => reason === 'BrokerUnreachable').length === DEAD.length ? true : undefined
+      }
+      await must('each to say that its broker does not answer', 90_000, unreachable)
+      const late: string[] = []
+      for (const count of [1, 2, 3]) {
+        await changed(stage, count)
+        const { generation } = (await plane.api.call('GET', `${pipelines}/${name}`)).metadata
+        const taken = async () => ((await stage.status()).observedGeneration === generation ? true : undefined)
+        await must(`change ${count} to be taken up`, SOON_MS, taken).catch(({ message }) => late.push(message))
+        await must(`change ${count} to be taken up at last`, 60_000, taken)
+      }
+      return late
+    } finally {
+      await dead.close()
+    }
+  })
+
+describe('a broker that hangs', { timeout: 300_000 }, () => {
+  it('keeps no other pipeline waiting, even where one is reconciled at a time', async () =>
+    expect(await lateBeside('beside', [])).toEqual([]))
+
+  it('control: an operator that waits for it each time is caught', async () =>
+    expect(await lateBeside('held', CONTROLS['dead-brokers-are-waited-for'].edits)).not.toEqual([]))
 })

@@ -12,6 +12,13 @@ export const CONTROLS = {
       },
     ],
   },
+  'dead-brokers-are-waited-for': {
+    what: 'each reconcile of a pipeline whose broker hangs waits for it',
+    edits: [
+      { file: 'operator/cluster/circuit.ts', from: 'if (state.problem !== undefined) {', to: 'if (false) {' },
+      { file: 'operator/cluster/circuit.ts', from: 'const SILENCE_MS = 3_000', to: 'const SILENCE_MS = 60_000' },
+    ],
+  },
   'status-tells-time': {
     what: 'the status differs each time it is told',
     edits: [
