@@ -3,8 +3,11 @@ import { createKitMetrics, type KitMetrics } from '#kit/metrics.ts'
 import { createRegistry, type Metrics } from '#runtime/metrics.ts'
 import type { Pipeline } from './decide/pipeline.ts'
 
-/** Pipelines reconciled at once. */
-export const WORKERS = 8
+/**
+ * Pipelines reconciled at once. A reconcile mostly waits for the API server or a broker, so this bounds what is under way
+ * there; the client of the API server has as many places again.
+ */
+export const WORKERS = 32
 
 export type OperatorMetrics = {
   registry: Metrics
