@@ -36,7 +36,7 @@ const world = (queues: ReturnType<typeof look>[], answers: (number | undefined |
     pass: (ms: number) => {
       nowMs += ms
     },
-    deadLetters: async () => (await observeBroker(context, pipeline, false)).depths.deadLetters,
+    deadLetters: async (of = pipeline) => (await observeBroker(context, of, false)).depths.deadLetters,
   }
 }
 
@@ -71,4 +71,13 @@ it('only the queues are counted while the API does not say', async () => {
 it('the number is unknown while the broker does not tell the queue', async () => {
   const { deadLetters } = world([], [10])
   expect(await deadLetters()).toBeUndefined()
+})
+
+it('an API without a ready pod is not asked, and what it said before still counts', async () => {
+  const { deadLetters, asked, pass } = world([look('iot.dlx', 2)], [10, 11])
+  const component = { desired: 1, ready: 0, image: '' }
+  const down = { ...pipeline, status: { components: { producer: component, signals: component, api: component } } }
+  await deadLetters()
+  pass(20_000)
+  expect([await deadLetters(down), asked()]).toEqual([12, 1])
 })

@@ -30,6 +30,8 @@ export type ObserveContext = {
 /** What is kept of a pipeline between two reconciles; lost with the process, and learnt again. */
 export type PipelineMemory = {
   samples: Sample[]
+  /** The last look at its queues. */
+  looks: QueueLook[]
   scaling: Memory | undefined
   /** What its spec asks of the broker; made anew with each generation. */
   asked: Asked
@@ -70,6 +72,7 @@ export const createMemories = (): Memories => {
       if (known !== undefined) return Object.assign(known, { asked })
       const memory: PipelineMemory = {
         samples: [],
+        looks: [],
         scaling: undefined,
         asked,
         topology: { declared: '', atMs: 0, problem: undefined },
@@ -96,8 +99,9 @@ export type BrokerSeen = {
 
 /**
  * Dead letters in all: those that still stand in their queue, and those archived from it that are open. The API is asked
- * four times a minute at most and never waited for: pods that cannot be reached would hold up the other pipelines. Until
- * it has said, only the queue is counted.
+ * four times a minute at most and never waited for: pods that cannot be reached would hold up the other pipelines. One
+ * without a ready pod is not asked: looking up its name may take all threads that look up names, for seconds. Until it
+ * has said, only the queue is counted.
  */
 const countDeadLetters = (
   { askOpenLetters, now }: Pick<ObserveContext, 'askOpenLetters' | 'now'>,
@@ -105,7 +109,8 @@ const countDeadLetters = (
   memory: PipelineMemory,
   queues: QueueLook[],
 ): { deadLetters?: number } => {
-  if (now() - memory.archive.atMs > ARCHIVE_MS) {
+  const answers = pipeline.status?.components?.api.ready !== 0
+  if (answers && now() - memory.archive.atMs > ARCHIVE_MS) {
     memory.archive.atMs = now()
     void askOpenLetters(pipeline.metadata).then((open) => {
       memory.archive.open = open

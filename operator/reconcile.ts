@@ -7,6 +7,7 @@ import { hasFinalizer, withFinalizer } from '#kit/finalizers.ts'
 import { objectPath } from '#kit/resource.ts'
 import type { Done } from '#kit/work-queue.ts'
 import { carryOut, deploymentsOf } from './actions.ts'
+import type { QueueLook } from './cluster/broker.ts'
 import { type Caches, PIPELINES } from './cluster/caches.ts'
 import type { Monitors } from './cluster/monitors.ts'
 import type { Pods } from './cluster/pods.ts'
@@ -65,6 +66,9 @@ const scaleOf = (deployment: KubeObject | undefined): { current: number; running
   }
   return { current, running, ready }
 }
+
+const isSameDepth = (before: QueueLook | undefined, after: QueueLook): boolean =>
+  before?.name === after.name && before.ready === after.ready && before.unacked === after.unacked
 
 /** How many signals pods there shall be; what the decision wants to know next time is remembered. */
 const scalingOf = (
@@ -137,7 +141,9 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   const { names } = memory.asked
   const broker = await observeBroker(context, pipeline, !idle)
   const metrics = await context.prometheus.ask(spec.signals.scaling)
-  for (const look of broker.looks) context.measured(pipeline, look.name, look.ready, look.unacked)
+  for (const [index, look] of broker.looks.entries())
+    if (!isSameDepth(memory.looks[index], look)) context.measured(pipeline, look.name, look.ready, look.unacked)
+  memory.looks = broker.looks
   const cached = (component: Component) =>
     context.caches.child('deployment', `${metadata.namespace}/${metadata.name}-${component}`)
   const pods = await observeRollouts(context, pipeline, deploymentsOf(cached), memory.rollouts)
