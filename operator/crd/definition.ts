@@ -44,7 +44,9 @@ const status: Schema = object('What the pipeline is.', {
   signals: text('Ready and desired signals pods, such as 3/3.'),
   replicas: count('The signals pods that run.'),
   selector: text('The labels of the signals pods.', { maxLength: 1024 }),
-  backlog: count('Messages in the queue, unacknowledged ones included.'),
+  backlog: count(
+    'Messages in the queue, unacknowledged ones included; written once in 30 s at most while nothing else changes.',
+  ),
   deadLetters: count('Dead letters: in their queues, and archived and open.'),
   scaling: scalingStatusSchema,
 })
