@@ -1,5 +1,6 @@
 import type { Applier } from '#kit/apply.ts'
 import { ApiError, type KubeObject } from '#kit/client.ts'
+import type { Handover } from './cluster/handover.ts'
 import { COMPONENTS, type Component } from './decide/pipeline.ts'
 import type { Action } from './decide/plan.ts'
 import { gradeOf, type Refusal } from './decide/refusal.ts'
@@ -15,13 +16,15 @@ export type Outcome = {
   ending: boolean
 }
 
-type Hands = { applier: Applier; pipelineMetrics: PipelineMetrics }
+type Hands = { applier: Applier; handOver: Handover; pipelineMetrics: PipelineMetrics }
 
 const apply = async (
-  { applier, pipelineMetrics }: Hands,
+  { applier, handOver, pipelineMetrics }: Hands,
   { kind, component, intent, live, cause }: Action & { do: 'apply' },
   deployments: Map<Component, KubeObject>,
 ): Promise<void> => {
+  const isLeft = kind === 'deployment' && (intent.spec as { replicas?: number }).replicas === undefined
+  if (isLeft && live !== undefined) await handOver(live)
   const now = await applier.apply(RESOURCES[kind], intent, live)
   if (kind === 'deployment') deployments.set(component, now)
   if (cause === 'Drifted' && now.metadata.resourceVersion !== live?.metadata.resourceVersion)

@@ -14,6 +14,8 @@ import { createBrokers } from './cluster/broker.ts'
 import { followCluster, PIPELINES } from './cluster/caches.ts'
 import { askOpenLetters } from './cluster/dead-letters.ts'
 import { createDepths } from './cluster/depths.ts'
+import { createHandover } from './cluster/handover.ts'
+import { createKeda } from './cluster/keda.ts'
 import { createMonitors } from './cluster/monitors.ts'
 import { createPods } from './cluster/pods.ts'
 import { createPrometheus } from './cluster/prometheus.ts'
@@ -61,11 +63,14 @@ export const startOperator =
     const caches = followCluster(client, namespaces, touched, unreachable, expectations)
     const monitors = createMonitors(client, applier, namespaces, touched, unreachable)
     const [secrets, brokers] = [createSecrets(writer), createBrokers()]
+    const keda = createKeda(client, applier, namespaces, touched, unreachable, expectations)
     const context: Context = {
       client: writer,
       caches,
       applier,
+      handOver: createHandover(writer),
       monitors,
+      keda,
       secrets,
       broker: async (namespace, spec) => brokers.of(await secrets.broker(namespace, spec)),
       depths: createDepths(),
@@ -122,6 +127,7 @@ export const startOperator =
         'leave the API server',
         async () => {
           await monitors.close()
+          await keda.close()
           await caches.close()
           await brokers.close()
           await client.close()

@@ -1,4 +1,5 @@
 import { keysSecretName } from '#contract/pipeline.ts'
+import type { Elsewhere } from '#contract/scaling/situation.ts'
 import { formerRetryQueues } from '#contract/topology.ts'
 import type { Applier } from '#kit/apply.ts'
 import type { Client, KubeObject } from '#kit/client.ts'
@@ -9,15 +10,20 @@ import type { Done } from '#kit/work-queue.ts'
 import { carryOut, deploymentsOf } from './actions.ts'
 import type { QueueLook } from './cluster/broker.ts'
 import { type Caches, PIPELINES } from './cluster/caches.ts'
+import type { Handover } from './cluster/handover.ts'
+import type { Keda } from './cluster/keda.ts'
 import type { Monitors } from './cluster/monitors.ts'
 import type { Pods } from './cluster/pods.ts'
 import { removeFormerQueues } from './cluster/topology.ts'
 import type { Release } from './decide/deployment.ts'
 import { type DrainPlan, decideDrain, heldDrain } from './decide/drain.ts'
 import { type Component, FINALIZER, type Pipeline, type PipelineStatus, queueHolder } from './decide/pipeline.ts'
-import { type Observed, type Owned, observationOf, planOf } from './decide/plan.ts'
+import { numberIn, type Observed, type Owned, observationOf, planOf } from './decide/plan.ts'
+import type { Refusal } from './decide/refusal.ts'
 import { type ChildKind, RESOURCES } from './decide/resources.ts'
 import { rolloutOf } from './decide/rollout.ts'
+import { scaledObjectOf, unsupportedByKeda } from './decide/scaled-object.ts'
+import { elsewhereOf } from './decide/scalers.ts'
 import { planScaling, type ScalingPlan, type ScalingStatus, withDrain } from './decide/scaling.ts'
 import { decideKeys, mountedVersion } from './decide/secret-versions.ts'
 import { decideFormerQueues } from './decide/topology.ts'
@@ -33,7 +39,9 @@ export type Context = ObserveContext & {
   applier: Applier
   caches: Caches
   pods: Pods
+  handOver: Handover
   monitors: Monitors
+  keda: Keda
   record: Recorder
   release: Release
   pipelineMetrics: PipelineMetrics
@@ -59,12 +67,11 @@ const addFinalizer = (context: Context, pipeline: Pipeline): Promise<unknown> =>
   patch(context, pipeline, '', withFinalizer(pipeline, FINALIZER))
 
 const scaleOf = (deployment: KubeObject | undefined): { current: number; running: number; ready: number } => {
-  const { replicas: current = 0 } = (deployment?.spec ?? {}) as { replicas?: number }
   const { replicas: running = 0, readyReplicas: ready = 0 } = (deployment?.status ?? {}) as {
     replicas?: number
     readyReplicas?: number
   }
-  return { current, running, ready }
+  return { current: numberIn(deployment), running, ready }
 }
 
 const isSameDepth = (before: QueueLook | undefined, after: QueueLook): boolean =>
@@ -76,12 +83,25 @@ const scalingOf = (
   memory: PipelineMemory,
   signals: KubeObject | undefined,
   metrics: Record<string, number | undefined>,
+  elsewhere: Elsewhere | undefined,
   nowMs: number,
 ): ScalingPlan => {
-  const seen = { samples: memory.samples, replicas: scaleOf(signals), metrics }
+  const seen = { samples: memory.samples, replicas: scaleOf(signals), metrics, elsewhere }
   const plan = planScaling(pipeline, seen, memory.scaling, nowMs)
   memory.scaling = plan.memory
   return plan
+}
+
+/** Has the ScaledObject made, or removed, that the provider asks for; one of another's in its place is left alone. */
+const ensureKeda = async (
+  { keda, secrets }: Context,
+  pipeline: Pipeline,
+  elsewhere: Elsewhere | undefined,
+): Promise<Refusal | undefined> => {
+  if (pipeline.spec.signals.scaling.provider !== 'KEDA') return keda.ensure(pipeline, {})
+  if (elsewhere?.reason === 'Conflict') return undefined
+  const { managementUri } = await secrets.broker(pipeline.metadata.namespace ?? '', pipeline.spec)
+  return keda.ensure(pipeline, scaledObjectOf(pipeline, managementUri))
 }
 
 /** Writes the status when it is due, and an event when the reason of Ready is another. */
@@ -141,6 +161,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   const { names } = memory.asked
   const broker = await observeBroker(context, pipeline, !idle)
   const metrics = await context.prometheus.ask(spec.signals.scaling)
+  const scaledObjects = await context.keda.look(pipeline)
   for (const [index, look] of broker.looks.entries())
     if (!isSameDepth(memory.looks[index], look)) context.measured(pipeline, look.name, look.ready, look.unacked)
   memory.looks = broker.looks
@@ -166,13 +187,17 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
 
   // Decide.
   const shown = pipeline.status?.scaling
-  const decision = scalingOf(pipeline, memory, cached('signals'), metrics, nowMs)
+  const elsewhere = elsewhereOf(pipeline, { ...scaledObjects, autoscalers: context.caches.autoscalersOf(pipeline) })
+  const decision = scalingOf(pipeline, memory, cached('signals'), metrics, elsewhere, nowMs)
   const { current } = scaleOf(cached('signals'))
-  const numbers = { current, wanted: decision.replicas, before: shown?.drain }
+  // Pods that were told to go for our number stay when another decides.
+  const wanted = elsewhere === undefined ? decision.replicas : current
+  const numbers = { current, wanted, before: shown?.drain }
   const drain = blocked
     ? heldDrain(numbers)
     : decideDrain({ ...numbers, pods: leaving, drain: spec.signals.scaling.drain, nowMs })
-  const replicas = { producer: spec.producer.replicas, signals: drain.replicas, api: spec.api.replicas }
+  const signals = elsewhere === undefined ? drain.replicas : undefined
+  const replicas = { producer: spec.producer.replicas, signals, api: spec.api.replicas }
   const keys = decideKeys(keysSecret, versions?.keys, cached)
   const secrets = { connections: versions?.connections ?? '', keys }
   const observed: Observed = {
@@ -197,17 +222,19 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   if (former.remove.length > 0)
     await removeFormerQueues(await context.broker(metadata.namespace ?? '', spec), former.remove, names.queue, false)
   const deployments = deploymentsOf(cached, applied)
-  const scaled = applied.has('signals') && cached('signals') !== undefined && drain.replicas !== current
+  const scaled =
+    elsewhere === undefined && applied.has('signals') && cached('signals') !== undefined && drain.replicas !== current
   recordScaling(context, pipeline, decision, drain, scaled)
   context.pipelineMetrics.draining(pipeline, leaving.filter(({ toldMs }) => toldMs !== undefined).length)
 
   const monitoring = await context.monitors.ensure(pipeline, blocked)
+  const notTaken = blocked ? undefined : await ensureKeda(context, pipeline, elsewhere)
 
   // Status.
   const rollout = (component: Component) =>
     rolloutOf(
       deployments.get(component),
-      replicas[component],
+      replicas[component] ?? numberIn(deployments.get(component)),
       pipeline.status?.components?.[component],
       pods[component],
     )
@@ -221,10 +248,11 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
     topologyProblem: broker.topologyProblem,
     monitoring,
     components: { producer: rollout('producer'), signals: rollout('signals'), api: rollout('api') },
-    refusal,
+    refusal: refusal ?? notTaken,
     kept: { components: plan.kept, image: spec.image || context.release.image },
     // A pause must not let it be forgotten that pods were told to go.
     scaling: !idle ? withDrain(decision.status, shown, drain.status) : shown?.drain && (shown as ScalingStatus),
+    unsupported: spec.signals.scaling.provider === 'KEDA' ? unsupportedByKeda(spec.signals.scaling) : [],
   }
   const { running } = scaleOf(deployments.get('signals'))
   await tell(context, pipeline, statusOf(pipeline, seen, broker.depths, running, new Date(nowMs)))

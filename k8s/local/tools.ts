@@ -24,9 +24,10 @@ const CLUSTER_TOOLS = [
   'helm',
 ] as const
 /** What the cluster itself does not need is built when it is first asked for. */
-export type Tool = (typeof CLUSTER_TOOLS)[number] | 'helm3' | 'skaffold' | 'otelcol'
+export type Tool = (typeof CLUSTER_TOOLS)[number] | 'helm3' | 'skaffold' | 'otelcol' | 'keda'
 
-const moduleOf = (tool: Tool): string => join(import.meta.dirname, 'tools', tool)
+/** The folder of a tool's Go module. */
+export const moduleOf = (tool: Tool): string => join(import.meta.dirname, 'tools', tool)
 
 /** Only a change of versions, or of what we wrote ourselves, makes another folder: a rebuild is due exactly then. */
 const folderOf = (tool: Tool): string => {

@@ -9,6 +9,7 @@ import { createSharing } from '#kit/sharing.ts'
 import { byOwner } from '#kit/store.ts'
 import { CHILD_SELECTOR, type Pipeline, queueIdentity } from '../decide/pipeline.ts'
 import { type ChildKind, RESOURCES } from '../decide/resources.ts'
+import { AUTOSCALER, pipelineOfTarget, signalsTarget, targetsOf, trimmedAutoscaler } from '../decide/scalers.ts'
 
 export const PIPELINES: Resource = { group: GROUP, version: VERSION, plural: PLURAL, kind: KIND }
 
@@ -21,6 +22,8 @@ export type Caches = {
   child: (kind: ChildKind, key: string) => KubeObject | undefined
   /** The objects of a kind that a pipeline owns. */
   owned: (kind: ChildKind, uid: string) => KubeObject[]
+  /** The HPAs that have a pipeline's signals pods as their target, whoever made them. */
+  autoscalersOf: (pipeline: Pipeline) => KubeObject[]
   synced: () => boolean
   close: () => Promise<void>
 }
@@ -69,7 +72,24 @@ export const followCluster = (
       ),
     ]),
   )
-  const all = [...pipelines, ...[...children.values()].flat()]
+  const autoscalerChanged = (change: Change) => {
+    const [before, after] = [change.before, change.after].map((object) =>
+      object === undefined ? [] : targetsOf(object),
+    )
+    if (before?.join() === after?.join()) return
+    for (const target of [...(before ?? []), ...(after ?? [])])
+      for (const key of pipelineOfTarget(target)) touched(key, priorityOf(change))
+  }
+  const autoscalers = scopes.map((scope) =>
+    reflect(
+      client,
+      AUTOSCALER,
+      { ...scope, transform: trimmedAutoscaler, indexers: { target: targetsOf } },
+      autoscalerChanged,
+      failed,
+    ),
+  )
+  const all = [...pipelines, ...autoscalers, ...[...children.values()].flat()]
   const find = (reflectors: Reflector[], key: string) =>
     reflectors.map((reflector) => reflector.get(key)).find((object) => object !== undefined)
   return {
@@ -79,6 +99,7 @@ export const followCluster = (
       pipelines.flatMap((reflector) => reflector.by('queue', queueIdentity(pipeline))) as Pipeline[],
     child: (kind, key) => find(children.get(kind) ?? [], key),
     owned: (kind, uid) => (children.get(kind) ?? []).flatMap((reflector) => reflector.by('owner', uid)),
+    autoscalersOf: (pipeline) => autoscalers.flatMap((reflector) => reflector.by('target', signalsTarget(pipeline))),
     synced: () => all.every((reflector) => reflector.synced()),
     close: async () => void (await Promise.all(all.map((reflector) => reflector.close()))),
   }

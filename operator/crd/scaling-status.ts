@@ -39,6 +39,10 @@ export const scalingStatusSchema: Schema = object(
       ),
       contradiction: text('How the figures of the broker contradict each other.'),
       fixed: count('spec.signals.replicas.'),
+      elsewhere: object('What keeps the operator from deciding: KEDA, or another scaler of the same pods.', {
+        reason: text('One word that says why.'),
+        message: text('What is known of it.', { maxLength: 1024 }),
+      }),
     }),
     bounds: object('How far behavior lets the number move.', {
       lowest: count('The lowest number that was wanted in the window of scaleUp.'),

@@ -92,7 +92,7 @@ export const scalingSchema: Schema = object(
   "How the number of signals pods follows the queue, in KEDA's words.",
   {
     provider: text(
-      'Native: the operator decides. KEDA: the operator leaves the number to a ScaledObject. None: spec.signals.replicas does.',
+      'Native: the operator decides. KEDA: the operator makes a ScaledObject, and KEDA decides. None: spec.signals.replicas does.',
       { enum: ['Native', 'KEDA', 'None'] },
     ),
     dryRun: flag('True: decisions are made and shown in the status, and nothing is scaled.'),

@@ -8,6 +8,9 @@ import { COMPONENTS, type Component, labelsOf, type Pipeline, selectorOf } from 
 import type { ChildKind } from './resources.ts'
 import type { SecretVersions } from './secret-versions.ts'
 
+/** How many pods each component is to have; undefined leaves it to whoever set the number. */
+export type Replicas = Record<Component, number | undefined>
+
 export type Child = { kind: ChildKind; component: Component; intent: KubeObject }
 
 const metadataOf = ({ metadata }: Pipeline, component: Component, name = `${metadata.name}-${component}`) => ({
@@ -111,7 +114,7 @@ export const owned = (pipeline: Pipeline, intent: KubeObject): KubeObject => ({
  */
 export const childrenOf = (
   pipeline: Pipeline,
-  replicas: Record<Component, number>,
+  replicas: Replicas,
   release: Release,
   secrets: SecretVersions,
 ): Child[] => {

@@ -78,7 +78,7 @@ export const deployment = (
   pipeline: Pipeline,
   component: Component,
   configMapName: string,
-  replicas: number,
+  replicas: number | undefined,
   release: Release,
   secrets: SecretVersions,
 ): KubeObject => {
@@ -93,7 +93,7 @@ export const deployment = (
     kind: 'Deployment',
     metadata: { name: `${name}-${component}`, namespace, labels: labelsOf(name, component) },
     spec: {
-      replicas,
+      ...(replicas !== undefined && { replicas }),
       selector: { matchLabels: selector },
       // The new pod first: the old one serves until it is ready, so a bad image never takes a service down.
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { ScalingReason } from '#contract/scaling/reasons.ts'
 import { findingsOf, type Seen } from './findings.ts'
 import type { Rollout } from './rollout.ts'
 
@@ -29,6 +30,7 @@ const seen = (change: Partial<Seen> = {}): Seen => ({
   refusal: undefined,
   kept: { components: [], image: 'x:2' },
   scaling: undefined,
+  unsupported: [],
   ...change,
 })
 const told = (change: Partial<Seen>, ...types: string[]): string[] =>
@@ -105,6 +107,36 @@ describe('the conditions of a pipeline', () => {
       'Reconciling',
       'Stalled',
     ]))
+})
+
+describe('the condition of scaling', () => {
+  const scalingOf = (reason: ScalingReason, elsewhere: boolean) =>
+    ({ reason, message: 'figures', inputs: elsewhere ? { elsewhere: { reason, message: 'figures' } } : {} }) as never
+  it.each<[ScalingReason, boolean, string]>([
+    ['Steady', false, 'True'],
+    ['ScalingOff', false, 'False'],
+    ['LeftToKeda', true, 'True'],
+    ['Fallback', true, 'True'],
+    ['KedaPending', true, 'Unknown'],
+    ['KedaMissing', true, 'False'],
+    ['KedaNotReady', true, 'False'],
+    ['KedaLeaving', true, 'False'],
+    ['Conflict', true, 'False'],
+  ])('of %s is (elsewhere %s) %s', (reason, elsewhere, status) => {
+    const found = findingsOf(seen({ scaling: scalingOf(reason, elsewhere) })).find(
+      ({ type }) => type === 'ScalingActive',
+    )
+    expect(found).toMatchObject({ status, reason, message: elsewhere ? 'figures' : 'see status.scaling' })
+  })
+  it('names what the provider cannot do', () =>
+    expect(findingsOf(seen({ unsupported: ['slo: no', 'drain: no'] }))).toContainEqual(
+      expect.objectContaining({
+        type: 'ProviderUnsupportedFields',
+        message: expect.stringContaining('slo: no; drain: no'),
+      }),
+    ))
+  it('is told of a provider only that cannot do something', () =>
+    expect(told({}, 'ProviderUnsupportedFields')).toEqual(['undefined undefined']))
 })
 
 describe('the condition of monitors', () => {

@@ -1,3 +1,4 @@
+import type { ScalingReason } from '#contract/scaling/reasons.ts'
 import type { Finding } from '#kit/conditions.ts'
 import { COMPONENTS, type Component } from './pipeline.ts'
 import type { Refusal } from './refusal.ts'
@@ -24,6 +25,8 @@ export type Seen = {
    */
   kept: { components: readonly Component[] | undefined; image: string }
   scaling: ScalingStatus | undefined
+  /** What of the scaling block its provider cannot do. */
+  unsupported: readonly string[]
 }
 
 const finding = (type: string, holds: boolean | undefined, reason: string, message: string): Finding => ({
@@ -84,6 +87,37 @@ const upToDate = ({ kept: { components, image } }: Seen): Finding => {
   const sentence = `${components.join(', ')} stay as a former release rolled them out; the next change of the spec that concerns the pods takes this one, with the image ${image}`
   return finding('UpToDate', false, 'FormerRelease', sentence)
 }
+
+/** Reasons for which nobody scales as the spec asks for. */
+const NOT_SCALING: readonly ScalingReason[] = [
+  'ScalingOff',
+  'BacklogUnknown',
+  'KedaMissing',
+  'KedaNotReady',
+  'KedaLeaving',
+  'Conflict',
+]
+
+const scalingOf = ({ scaling }: Seen): Finding => {
+  if (scaling === undefined) return finding('ScalingActive', false, 'NotDecided', 'see status.scaling')
+  const { reason, message } = scaling
+  const holds = reason === 'KedaPending' ? undefined : !NOT_SCALING.includes(reason)
+  const told = reason === 'BacklogUnknown' || scaling.inputs?.elsewhere != null
+  return finding('ScalingActive', holds, reason, told ? message : 'see status.scaling')
+}
+
+/** Only of a pipeline whose provider is another's scaler. */
+const unsupportedOf = ({ unsupported }: Seen): Finding[] =>
+  unsupported.length === 0
+    ? []
+    : [
+        finding(
+          'ProviderUnsupportedFields',
+          true,
+          'NotInKeda',
+          `KEDA does not do all of the block: ${unsupported.join('; ')}`,
+        ),
+      ]
 
 /** Only of a pipeline that asks for monitors, or did so until now. */
 const monitoringOf = ({ monitoring }: Seen): Finding[] => {
@@ -153,12 +187,8 @@ export const findingsOf = (seen: Seen): Finding[] => {
       seen.topologyProblem ??
         (seen.broker.reachable ? 'every exchange, queue and binding is declared' : 'the broker cannot be asked'),
     ),
-    finding(
-      'ScalingActive',
-      seen.scaling !== undefined && !['ScalingOff', 'BacklogUnknown'].includes(seen.scaling.reason),
-      seen.scaling?.reason ?? 'NotDecided',
-      seen.scaling?.reason === 'BacklogUnknown' ? seen.scaling.message : 'see status.scaling',
-    ),
+    scalingOf(seen),
+    ...unsupportedOf(seen),
     ...monitoringOf(seen),
     finding(
       'Paused',

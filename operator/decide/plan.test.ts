@@ -170,6 +170,19 @@ describe('a plan', () => {
       { numRuns: 20 },
     ))
 
+  it('leaves out the number of pods that somebody else decides on', () => {
+    const left = { ...replicas, signals: undefined }
+    const children = converged(observed())
+    const plan = planOf(observed({ children, replicas: left }), release)
+    expect(plan.actions).toMatchObject([{ do: 'apply', kind: 'deployment', component: 'signals', cause: 'Changed' }])
+    expect(plan.actions[0]).not.toHaveProperty('intent.spec.replicas')
+    const then = converged(observed({ children, replicas: left })).map(({ kind, object }) =>
+      object.metadata.name === 'leipzig-signals' && kind === 'deployment'
+        ? { kind, object: rolledDeployment({ ...object, spec: { ...(object.spec as object), replicas: 7 } }, 9) }
+        : { kind, object },
+    )
+    expect(planOf(observed({ children: then, replicas: left }), release)).toMatchObject({ actions: [], settled: true })
+  })
   it('keeps the former settings until the pods have rolled away from them', () => {
     const children = converged(observed())
     const changed = observed({ pipeline: pipeline({ retry: { ...DEFAULTS.retry, maxRetries: 9 } }, 2), children })

@@ -1,5 +1,5 @@
 import type { KubeObject } from '#kit/client.ts'
-import { type Child, childrenOf, orphansAmong } from './children.ts'
+import { type Child, childrenOf, orphansAmong, type Replicas } from './children.ts'
 import type { Release } from './deployment.ts'
 import { differenceOf } from './diff.ts'
 import type { Component, Pipeline } from './pipeline.ts'
@@ -19,7 +19,7 @@ export type Observed = {
   brokerKnown: boolean
   /** Every child that the pipeline owns by uid, in any order. */
   children: readonly Owned[]
-  replicas: Record<Component, number>
+  replicas: Replicas
   secrets: SecretVersions
 }
 
@@ -48,6 +48,10 @@ export type Plan = {
 
 const liveOf = ({ children }: Observed, kind: ChildKind, { metadata }: KubeObject): KubeObject | undefined =>
   children.find((child) => child.kind === kind && child.object.metadata.name === metadata.name)?.object
+
+/** How many pods a Deployment asks for. */
+export const numberIn = (deployment: KubeObject | undefined): number =>
+  ((deployment?.spec ?? {}) as { replicas?: number }).replicas ?? 0
 
 const nameOf = (action: Action): string =>
   `${action.kind}/${action.do === 'apply' ? action.intent.metadata.name : action.object.metadata.name}`
@@ -80,7 +84,7 @@ const isSettled = (seen: Observed, deployments: readonly Child[]): boolean =>
   deployments.every(({ component, intent }) => {
     const live = liveOf(seen, 'deployment', intent)
     const same = settingsNamesOf(live).join() === settingsNamesOf(intent).join()
-    return same && !rolloutOf(live, seen.replicas[component]).progressing
+    return same && !rolloutOf(live, seen.replicas[component] ?? numberIn(live)).progressing
   })
 
 /** What is there and not wanted, settings once no pod uses them any more. */

@@ -2,18 +2,22 @@ import { describe, expect, it } from 'vitest'
 import { DEFAULTS } from '#contract/pipeline.ts'
 import { SCALING_DEFAULTS, type Scaling } from '#contract/scaling/block.ts'
 import type { Pipeline } from './pipeline.ts'
-import { scaledObjectsOf, unsupportedByKeda } from './scaled-object.ts'
+import { scaledObjectOf, unsupportedByKeda } from './scaled-object.ts'
 
-const made = (scaling: Partial<Scaling> = {}) => {
+const made = (scaling: Partial<Scaling> = {}, annotations: Record<string, string> = {}) => {
   const signals = { ...DEFAULTS.signals, scaling: { ...SCALING_DEFAULTS, provider: 'KEDA' as const, ...scaling } }
   const pipeline: Pipeline = {
     apiVersion: 'xrayiot.dev/v1alpha1',
     kind: 'XRayPipeline',
-    metadata: { name: 'leipzig', namespace: 'xray' },
+    metadata: { name: 'leipzig', namespace: 'xray', annotations },
     spec: { ...DEFAULTS, signals },
   }
-  const [authentication, scaledObject] = scaledObjectsOf(pipeline, 'http://rabbitmq:15672')
-  return { authentication: authentication?.spec, spec: scaledObject?.spec as Record<string, unknown> }
+  const { triggerAuthentication, scaledObject } = scaledObjectOf(pipeline, 'http://rabbitmq:15672')
+  return {
+    authentication: triggerAuthentication.spec,
+    annotations: scaledObject.metadata.annotations,
+    spec: scaledObject.spec as Record<string, unknown>,
+  }
 }
 
 describe('the ScaledObject of a pipeline', () => {
@@ -71,7 +75,7 @@ describe('the ScaledObject of a pipeline', () => {
         advanced: {
           horizontalPodAutoscalerConfig: {
             behavior: {
-              scaleUp: { policies: [{ type: 'Pods', value: 20, periodSeconds: 15 }], tolerance: '0.1' },
+              scaleUp: { policies: [{ type: 'Pods', value: 20, periodSeconds: 15 }], tolerance: '100m' },
               scaleDown: {
                 stabilizationWindowSeconds: 120,
                 policies: [{ type: 'Percent', value: 50, periodSeconds: 30 }],
@@ -85,6 +89,33 @@ describe('the ScaledObject of a pipeline', () => {
 
   it('leaves out to idle at more than none: an HPA cannot', () =>
     expect(made({ minReplicaCount: 2, idleReplicaCount: 1 }).spec).not.toHaveProperty('idleReplicaCount'))
+  it.each<[string, Record<string, string>, Record<string, string>]>([
+    ['nothing, of a pipeline without', { team: 'x-ray' }, {}],
+    ['a pause', { 'xrayiot.dev/paused': 'true' }, { 'autoscaling.keda.sh/paused': 'true' }],
+    [
+      'a pause at a number',
+      { 'autoscaling.keda.sh/paused-replicas': '3' },
+      { 'autoscaling.keda.sh/paused-replicas': '3' },
+    ],
+    [
+      'what holds back one way, and what forces',
+      { 'xrayiot.dev/paused-scale-in': 'true', 'xrayiot.dev/force-activation': 'true' },
+      { 'autoscaling.keda.sh/paused-scale-in': 'true', 'autoscaling.keda.sh/force-activation': 'true' },
+    ],
+  ])('hands on of the annotations that pause %s', (_, given, expected) =>
+    expect(made({}, given).annotations).toEqual(expected),
+  )
+  it.each([
+    [0.1, '100m'],
+    [0, '0'],
+    [1, '1'],
+    [0.125, '125m'],
+  ])('writes a tolerance of %d as Kubernetes does: %s', (tolerance, text) => {
+    const behavior = { ...SCALING_DEFAULTS.behavior, scaleUp: { ...SCALING_DEFAULTS.behavior.scaleUp, tolerance } }
+    expect(made({ behavior }).spec).toMatchObject({
+      advanced: { horizontalPodAutoscalerConfig: { behavior: { scaleUp: { tolerance: text } } } },
+    })
+  })
   it('reads user and password from the Secret of the broker', () =>
     expect(made().authentication).toEqual({
       secretTargetRef: [

@@ -1,8 +1,10 @@
 import type { Scaling, ScalingRules, Trigger } from '#contract/scaling/block.ts'
+import { pausesOf } from '#contract/scaling/pauses.ts'
 import type { KubeObject } from '#kit/client.ts'
+import type { Resource } from '#kit/resource.ts'
 import { labelsOf, type Pipeline } from './pipeline.ts'
 
-/** The kinds of KEDA's; a cluster may not have them. */
+/** The kinds of KEDA's, in the order in which they are applied; a cluster may not have them. */
 export const KEDA = {
   triggerAuthentication: {
     group: 'keda.sh',
@@ -11,16 +13,27 @@ export const KEDA = {
     kind: 'TriggerAuthentication',
   },
   scaledObject: { group: 'keda.sh', version: 'v1alpha1', plural: 'scaledobjects', kind: 'ScaledObject' },
-} as const
+} as const satisfies Record<string, Resource>
+
+export type KedaKind = keyof typeof KEDA
 
 /** An HPA without policies grows by 4 or 100 % in 15 s; so many pods are as good as no limit. */
 const unlimited = ({ maxReplicaCount }: Scaling) => [{ type: 'Pods', value: maxReplicaCount, periodSeconds: 15 }]
+
+/**
+ * A part as Kubernetes writes a quantity, in thousandths: KEDA reads and writes a ScaledObject whole, and what is not
+ * written so already would seem to have been changed by it.
+ */
+const quantity = (part: number): string => {
+  const thousandths = Math.round(part * 1000)
+  return thousandths % 1000 === 0 ? String(thousandths / 1000) : `${thousandths}m`
+}
 
 const rulesOf = (rules: ScalingRules, scaling: Scaling) => ({
   stabilizationWindowSeconds: rules.stabilizationWindowSeconds,
   selectPolicy: rules.selectPolicy,
   policies: rules.policies.length > 0 ? rules.policies : unlimited(scaling),
-  tolerance: String(rules.tolerance),
+  tolerance: quantity(rules.tolerance),
 })
 
 const triggerOf = (trigger: Trigger, { metadata, spec }: Pipeline, managementUri: string): object => {
@@ -44,18 +57,30 @@ const triggerOf = (trigger: Trigger, { metadata, spec }: Pipeline, managementUri
   }
 }
 
+/** What annotations of the pipeline hold back, in KEDA's words. */
+const pausesInKeda = (annotations: Record<string, string> | undefined): Record<string, string> => {
+  const { paused, replicas, scaleIn, scaleOut, forced } = pausesOf(annotations)
+  const texts = {
+    ...(replicas !== undefined ? { 'paused-replicas': String(replicas) } : paused ? { paused: 'true' } : {}),
+    ...(scaleIn && { 'paused-scale-in': 'true' }),
+    ...(scaleOut && { 'paused-scale-out': 'true' }),
+    ...(forced && { 'force-activation': 'true' }),
+  }
+  return Object.fromEntries(Object.entries(texts).map(([name, text]) => [`autoscaling.keda.sh/${name}`, text]))
+}
+
 /**
- * The ScaledObject of a pipeline whose provider is KEDA, after the credentials that it reads.
+ * The ScaledObject of a pipeline whose provider is KEDA, and the credentials that it reads.
  * @param managementUri of the broker's management API, without credentials
  */
-export const scaledObjectsOf = (pipeline: Pipeline, managementUri: string): KubeObject[] => {
+export const scaledObjectOf = (pipeline: Pipeline, managementUri: string): Record<KedaKind, KubeObject> => {
   const { name, namespace = '' } = pipeline.metadata
   const { scaling } = pipeline.spec.signals
   const { idleReplicaCount, fallback, behavior } = scaling
   const metadata = { name, namespace, labels: labelsOf(name, 'signals') }
   const secret = pipeline.spec.broker.secretRef.name
-  return [
-    {
+  return {
+    triggerAuthentication: {
       apiVersion: 'keda.sh/v1alpha1',
       kind: KEDA.triggerAuthentication.kind,
       metadata,
@@ -63,10 +88,10 @@ export const scaledObjectsOf = (pipeline: Pipeline, managementUri: string): Kube
         secretTargetRef: ['username', 'password'].map((parameter) => ({ parameter, name: secret, key: parameter })),
       },
     },
-    {
+    scaledObject: {
       apiVersion: 'keda.sh/v1alpha1',
       kind: KEDA.scaledObject.kind,
-      metadata,
+      metadata: { ...metadata, annotations: pausesInKeda(pipeline.metadata.annotations) },
       spec: {
         scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: `${name}-signals` },
         pollingInterval: scaling.pollingInterval,
@@ -84,7 +109,7 @@ export const scaledObjectsOf = (pipeline: Pipeline, managementUri: string): Kube
         triggers: scaling.triggers.map((trigger) => triggerOf(trigger, pipeline, managementUri)),
       },
     },
-  ]
+  }
 }
 
 /** What of the block KEDA cannot do, each as a field and why; for the condition of a pipeline whose provider it is. */

@@ -10,7 +10,18 @@ import { flawsOf, toRunbook } from './runbook.ts'
  * Words that the operator's sources hold where a reason could stand, and that are none. A new word either gets a page,
  * docs/runbooks/WORD.md, or stands here.
  */
-const NO_REASONS = ['True', 'False', 'Unknown', 'Normal', 'Warning', 'Ingress', 'IfNotPresent', 'Changed', 'Drifted']
+const NO_REASONS = [
+  'True',
+  'False',
+  'Unknown',
+  'Normal',
+  'Warning',
+  'Ingress',
+  'IfNotPresent',
+  'Changed',
+  'Drifted',
+  'Active',
+]
 
 /** A capitalised literal, and the word and the sign before it. */
 const LITERAL = /((?:\w+\s+)?\S*\s*)'([A-Z][A-Za-z]*[a-z][A-Za-z]*)'/g

@@ -70,4 +70,14 @@ export const CONTROLS = {
       },
     ],
   },
+  'number-left-to-nobody': {
+    what: 'the number of pods is left out without another owner for it',
+    edits: [
+      {
+        file: 'operator/actions.ts',
+        from: 'if (isLeft && live !== undefined) await handOver(live)',
+        to: '',
+      },
+    ],
+  },
 } as const satisfies Record<string, Sabotage>

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { KubeObject } from '#kit/client.ts'
 import type { Resource } from '#kit/resource.ts'
+import { kedaDefinitions } from '../../k8s/local/keda.ts'
 import { MONITORS } from '../../operator/decide/monitors.ts'
 import { must } from '../stand/condition.ts'
 import { MERGE } from './api.ts'
@@ -15,6 +16,7 @@ let plane: ControlPlane
 beforeAll(async () => {
   plane = await openControlPlane()
   for (const resource of Object.values(MONITORS)) await plane.api.call('POST', CRDS, definitionOf(resource))
+  for (const definition of await kedaDefinitions()) await plane.api.call('POST', CRDS, definition)
 })
 afterAll(() => plane?.close())
 
@@ -87,6 +89,14 @@ const live = async (site: Site): Promise<void> => {
   await site.change({ monitoring: null })
   await must('the monitors to be removed', 20_000, async () =>
     (await site.objects('servicemonitors')).length + (await site.objects('prometheusrules')).length === 0
+      ? true
+      : undefined,
+  )
+  await site.change({ signals: { scaling: { provider: 'KEDA' } } })
+  await site.condition('ScalingActive', 'Unknown', 'KedaPending')
+  await site.change({ signals: { scaling: { provider: 'Native' } } })
+  await must('the ScaledObject and its credentials to be removed', 20_000, async () =>
+    (await site.objects('scaledobjects')).length + (await site.objects('triggerauthentications')).length === 0
       ? true
       : undefined,
   )

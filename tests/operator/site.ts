@@ -39,6 +39,9 @@ const APIS: Record<string, string> = {
   servicemonitors: '/apis/monitoring.coreos.com/v1',
   prometheusrules: '/apis/monitoring.coreos.com/v1',
   poddisruptionbudgets: '/apis/policy/v1',
+  horizontalpodautoscalers: '/apis/autoscaling/v2',
+  scaledobjects: '/apis/keda.sh/v1alpha1',
+  triggerauthentications: '/apis/keda.sh/v1alpha1',
 }
 
 export const openSite = async (api: Api, namespace: string, fateOf: (image: string) => Fate): Promise<Site> => {

@@ -34,6 +34,8 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - { apiGroups: [""], resources: [configmaps, services], verbs: [list, watch, create, patch, delete] }
 - { apiGroups: [policy], resources: [poddisruptionbudgets], verbs: [list, watch, create, patch, delete] }
 - { apiGroups: [monitoring.coreos.com], resources: [servicemonitors, prometheusrules], verbs: [list, watch, create, patch, delete] }
+- { apiGroups: [keda.sh], resources: [scaledobjects, triggerauthentications], verbs: [list, watch, create, patch, delete] }
+- { apiGroups: [autoscaling], resources: [horizontalpodautoscalers], verbs: [list, watch] }
 - { apiGroups: [""], resources: [secrets], verbs: [get, create, delete] }
 - { apiGroups: [""], resources: [pods], verbs: [list, patch] }
 - { apiGroups: [""], resources: [pods/log], verbs: [get] }

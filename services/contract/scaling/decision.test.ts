@@ -44,6 +44,7 @@ type More = {
   concurrency?: number
   metrics?: Facts['metrics']
   annotations?: Record<string, string>
+  elsewhere?: Facts['elsewhere']
 }
 
 const decide = (samples: Sample[], current: number, more: More = {}) =>
@@ -55,6 +56,7 @@ const decide = (samples: Sample[], current: number, more: More = {}) =>
       pauses: pausesOf(more.annotations),
       fixed: more.fixed,
       concurrency: more.concurrency ?? 10,
+      elsewhere: more.elsewhere,
     },
     { ...SCALING_DEFAULTS, ...more.scaling },
     calm(more.memory),
@@ -86,6 +88,19 @@ describe('who decides', () => {
       'ScalingOff',
     ],
     ['KEDA, when it is to', looks(900, 0), 2, { scaling: { provider: 'KEDA' } }, 2, 'LeftToKeda'],
+    [
+      'nobody, while another scaler is there, whatever the spec or an annotation says',
+      looks(900, 0),
+      2,
+      {
+        scaling: { provider: 'None' },
+        fixed: 4,
+        annotations: { 'xrayiot.dev/paused-replicas': '7' },
+        elsewhere: { reason: 'Conflict', message: 'an HPA' },
+      },
+      2,
+      'Conflict',
+    ],
     ['an annotation that pauses', looks(900, 0), 2, { annotations: { 'xrayiot.dev/paused': 'true' } }, 2, 'Paused'],
     [
       'an annotation of KEDA with a number',

@@ -130,6 +130,7 @@ const judge = (situation: Situation, scaling: Scaling): { verdict: Verdict; trac
     verdict: { desired, raw: desired, stabilized: desired, reason, message, limits: [] },
     traces,
   })
+  if (inputs.elsewhere !== undefined) return fixed(current, inputs.elsewhere.reason, inputs.elsewhere.message)
   if (scaling.provider === 'None')
     return fixed(inputs.fixed ?? current, 'ScalingOff', 'spec.signals.replicas decides, because provider is None')
   if (scaling.provider === 'KEDA')

@@ -2,6 +2,11 @@
 export const SCALING_REASONS = {
   ScalingOff: 'spec.signals.replicas decides, because provider is None',
   LeftToKeda: 'a ScaledObject decides, because provider is KEDA',
+  KedaMissing: 'provider is KEDA and the cluster has no KEDA; the number stays',
+  KedaPending: 'provider is KEDA, and KEDA has not said yet what it makes of the ScaledObject',
+  KedaNotReady: 'provider is KEDA, and KEDA says that it cannot use the ScaledObject; the number stays',
+  KedaLeaving: 'provider is no longer KEDA, but its ScaledObject or HPA is not gone yet; the number stays until then',
+  Conflict: 'another HPA or ScaledObject scales the same pods; the number stays until it is gone',
   Paused: 'an annotation holds the number',
   BacklogUnknown: 'a trigger cannot be read or is too old; the number stays, or grows by those that can be read',
   Fallback: 'a trigger could not be read for too long, and spec.signals.scaling.fallback decides',

@@ -3,8 +3,12 @@ import type { Scaling } from './block.ts'
 import { downstreamRate } from './downstream.ts'
 import { idleSeconds, isStale, learn, type Memory } from './memory.ts'
 import type { Pauses } from './pauses.ts'
+import type { ScalingReason } from './reasons.ts'
 import { arrivalRate, contradictionIn, lately, rateOver, type Sample } from './sample.ts'
 import { type ServiceRate, serviceRate } from './service-rate.ts'
+
+/** The number is decided elsewhere, or must not be touched because of what is there: why, and what is known of it. */
+export type Elsewhere = { reason: ScalingReason; message: string }
 
 /** What is seen of a pipeline at one moment, raw. */
 export type Facts = {
@@ -19,6 +23,8 @@ export type Facts = {
   fixed: number | undefined
   /** Messages that one pod handles together: `spec.signals.batch.size`. */
   concurrency: number
+  /** What keeps the operator from deciding; left out when nothing does. */
+  elsewhere?: Elsewhere | undefined
 }
 
 /**
@@ -48,6 +54,7 @@ export type Situation = {
     metrics?: { name: string; value: number }[]
     contradiction?: string
     fixed?: number
+    elsewhere?: Elsewhere
   }
   bounds: Bounds & { burst: boolean }
   pauses: Pauses
@@ -90,6 +97,7 @@ export const situationOf = (
       ...(metrics.length > 0 && { metrics }),
       ...(contradiction !== undefined && { contradiction }),
       ...(facts.fixed !== undefined && { fixed: facts.fixed }),
+      ...(facts.elsewhere !== undefined && { elsewhere: facts.elsewhere }),
     },
     bounds: {
       ...boundsOf(scaling.behavior, replicas.current, memory.wanted, memory.changes, nowMs),
