@@ -63,6 +63,7 @@ export const startOperator =
     const caches = followCluster(client, namespaces, touched, unreachable, expectations)
     const monitors = createMonitors(client, applier, namespaces, touched, unreachable)
     const [secrets, brokers] = [createSecrets(writer), createBrokers()]
+    const prometheus = createPrometheus(secrets)
     const keda = createKeda(client, applier, namespaces, touched, unreachable, expectations)
     const context: Context = {
       client: writer,
@@ -74,7 +75,7 @@ export const startOperator =
       secrets,
       broker: async (namespace, spec) => brokers.of(await secrets.broker(namespace, spec)),
       depths: createDepths(),
-      prometheus: createPrometheus(),
+      prometheus,
       askOpenLetters: (pipeline) => askOpenLetters(pipeline, config.CLUSTER_DOMAIN),
       memories: createMemories(),
       pods: createPods(writer),
@@ -126,6 +127,7 @@ export const startOperator =
       [
         'leave the API server',
         async () => {
+          await prometheus.close()
           await monitors.close()
           await keda.close()
           await caches.close()

@@ -20,13 +20,14 @@ const world = (queues: ReturnType<typeof look>[], answers: (number | undefined |
   const context: ObserveContext = {
     secrets: {
       broker: async () => access,
+      fields: async () => ({}),
       ensureKeys: async () => undefined,
       removeKeys: async () => undefined,
       versions: async () => ({ connections: '', keys: undefined }),
     },
     broker: async () => ({ ...access, request: () => Promise.reject(new Error('not asked for here')) }),
     depths: { look: async () => new Map(queues.map((queue) => [queue.name, queue])) },
-    prometheus: { ask: async () => ({}) },
+    prometheus: { ask: async () => ({ metrics: {}, problems: [] }), close: async () => undefined },
     memories: createMemories(),
     askOpenLetters: async () => answers[asked++],
     now: () => nowMs,

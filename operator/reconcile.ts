@@ -14,6 +14,7 @@ import type { Handover } from './cluster/handover.ts'
 import type { Keda } from './cluster/keda.ts'
 import type { Monitors } from './cluster/monitors.ts'
 import type { Pods } from './cluster/pods.ts'
+import type { Values } from './cluster/prometheus.ts'
 import { removeFormerQueues } from './cluster/topology.ts'
 import type { Release } from './decide/deployment.ts'
 import { type DrainPlan, decideDrain, heldDrain } from './decide/drain.ts'
@@ -82,11 +83,11 @@ const scalingOf = (
   pipeline: Pipeline,
   memory: PipelineMemory,
   signals: KubeObject | undefined,
-  metrics: Record<string, number | undefined>,
+  values: Values,
   elsewhere: Elsewhere | undefined,
   nowMs: number,
 ): ScalingPlan => {
-  const seen = { samples: memory.samples, replicas: scaleOf(signals), metrics, elsewhere }
+  const seen = { samples: memory.samples, replicas: scaleOf(signals), ...values, elsewhere }
   const plan = planScaling(pipeline, seen, memory.scaling, nowMs)
   memory.scaling = plan.memory
   return plan
@@ -160,7 +161,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   const idle = holder !== undefined || spec.paused
   const { names } = memory.asked
   const broker = await observeBroker(context, pipeline, !idle)
-  const metrics = await context.prometheus.ask(spec.signals.scaling)
+  const values = await context.prometheus.ask(metadata.namespace ?? '', spec.signals.scaling)
   const scaledObjects = await context.keda.look(pipeline)
   for (const [index, look] of broker.looks.entries())
     if (!isSameDepth(memory.looks[index], look)) context.measured(pipeline, look.name, look.ready, look.unacked)
@@ -188,7 +189,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   // Decide.
   const shown = pipeline.status?.scaling
   const elsewhere = elsewhereOf(pipeline, { ...scaledObjects, autoscalers: context.caches.autoscalersOf(pipeline) })
-  const decision = scalingOf(pipeline, memory, cached('signals'), metrics, elsewhere, nowMs)
+  const decision = scalingOf(pipeline, memory, cached('signals'), values, elsewhere, nowMs)
   const { current } = scaleOf(cached('signals'))
   // Pods that were told to go for our number stay when another decides.
   const wanted = elsewhere === undefined ? decision.replicas : current

@@ -21,7 +21,7 @@ export type Keda = {
    * the API server when all is as it shall be, or the cluster has no KEDA.
    * @returns what the API server, or KEDA's webhook, does not take
    */
-  ensure: (pipeline: Pipeline, wanted: Partial<Record<KedaKind, KubeObject>>) => Promise<Refusal | undefined>
+  ensure: (pipeline: Pipeline, wanted: Partial<Record<KedaKind, KubeObject[]>>) => Promise<Refusal | undefined>
   close: () => Promise<void>
 }
 
@@ -75,9 +75,12 @@ export const createKeda = (
     await applier.apply(KEDA[kind], intent, live)
   }
 
-  const remove = async (kind: KedaKind, pipeline: Pipeline): Promise<void> => {
+  const removeOthers = async (kind: KedaKind, pipeline: Pipeline, wanted: readonly KubeObject[]): Promise<void> => {
     const there = kinds.follow(kind).flatMap((reflector) => reflector.by('owner', pipeline.metadata.uid ?? ''))
-    for (const live of there) if (live.metadata.deletionTimestamp === undefined) await applier.remove(KEDA[kind], live)
+    const names = wanted.map(({ metadata }) => metadata.name)
+    for (const live of there)
+      if (!names.includes(live.metadata.name) && live.metadata.deletionTimestamp === undefined)
+        await applier.remove(KEDA[kind], live)
   }
 
   return {
@@ -92,10 +95,10 @@ export const createKeda = (
     ensure: async (pipeline, wanted) => {
       const served = await kinds.served()
       for (const kind of KINDS.toReversed())
-        if (served.has(kind) && wanted[kind] === undefined) await remove(kind, pipeline)
-      for (const kind of KINDS) {
-        const intent = wanted[kind]
-        if (intent === undefined || !served.has(kind)) continue
+        if (served.has(kind)) await removeOthers(kind, pipeline, wanted[kind] ?? [])
+      const intents = KINDS.flatMap((kind) => (wanted[kind] ?? []).map((intent) => ({ kind, intent })))
+      for (const { kind, intent } of intents) {
+        if (!served.has(kind)) continue
         try {
           await keep(kind, pipeline, intent)
         } catch (error) {

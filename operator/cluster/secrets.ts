@@ -27,6 +27,11 @@ export type Secrets = {
   /** @throws SecretProblem when a connection Secret is missing or incomplete */
   broker: (namespace: string, spec: PipelineSpec) => Promise<BrokerAccess>
   /**
+   * All that a Secret holds, which must have the given keys; as old as what is kept may be.
+   * @throws SecretProblem when it is missing or incomplete
+   */
+  fields: (namespace: string, name: string, keys: string[]) => Promise<Record<string, string>>
+  /**
    * Makes a pipeline's keys unless its Secret is there; of that only the metadata is read, never what is in it.
    * @param mounted the version of the Secret that pods were started with: then it was there, and is not asked for now.
    *   It is not made anew either when it has been lost: devices hold keys that are derived from what was in it
@@ -94,6 +99,7 @@ export const createSecrets = (client: Client): Secrets => {
     })
 
   return {
+    fields: read,
     versions: async ({ metadata, spec }) => {
       const { name, namespace = '', uid = '' } = metadata
       const uris = [spec.broker, spec.store, spec.cache].map(({ secretRef }) =>

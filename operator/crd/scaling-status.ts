@@ -37,6 +37,14 @@ export const scalingStatusSchema: Schema = object(
         'The values of the prometheus triggers.',
         object('A value.', { name: text("The trigger's name."), value: figure('Its value.') }),
       ),
+      problems: list(
+        'Why prometheus triggers cannot be read.',
+        object('A trigger.', {
+          name: text("The trigger's name."),
+          reason: text('One word that says why.'),
+          message: text('What is known of it.', { maxLength: 1024 }),
+        }),
+      ),
       contradiction: text('How the figures of the broker contradict each other.'),
       fixed: count('spec.signals.replicas.'),
       elsewhere: object('What keeps the operator from deciding: KEDA, or another scaler of the same pods.', {

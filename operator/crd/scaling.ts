@@ -27,6 +27,12 @@ const trigger: Schema = object(
         'rabbitmq. true: only ready messages count as backlog. The last pod stays while one is unacknowledged in any case.',
         { enum: ['true', 'false'] },
       ),
+      queueName: text("rabbitmq. As pasted out of a ScaledObject; it must be the pipeline's own queue.", {
+        maxLength: 255,
+      }),
+      vhostName: text("rabbitmq. As pasted out of a ScaledObject; it must be the pipeline's own virtual host.", {
+        maxLength: 255,
+      }),
       serverAddress: text('prometheus. Its address.', { pattern: '^https?://', maxLength: 512 }),
       query: text('prometheus. A query with one value; none, or NaN, is unknown and never taken for 0.', {
         minLength: 1,
@@ -34,7 +40,25 @@ const trigger: Schema = object(
       }),
       threshold: number('prometheus. The part of the value that one pod is for.'),
       activationThreshold: number('prometheus. The trigger counts as idle up to this value; 0 when it is left out.'),
+      authModes: text(
+        'prometheus. How authenticationRef is used. bearer: its key bearerToken. basic: its keys username and password. Its key ca counts with either and without.',
+        { enum: ['bearer', 'basic'] },
+      ),
     }),
+    authenticationRef: object(
+      "prometheus. The Secret with the credentials, in the pipeline's namespace. A change of it is followed within a minute.",
+      {
+        kind: text('Secret, and no other: keys of a TriggerAuthentication have the same names in a Secret.', {
+          enum: ['Secret'],
+          default: 'Secret',
+        }),
+        name: text(
+          "Its name. It has the keys that authModes names, and ca, in PEM, where the server's certificate is not of a public authority.",
+          { minLength: 1, maxLength: 253 },
+        ),
+      },
+      { required: ['name'] },
+    ),
   },
   {
     required: ['type', 'metadata'],
@@ -52,8 +76,16 @@ const trigger: Schema = object(
         'a prometheus trigger needs metadata.serverAddress, query and a threshold above 0',
       ),
       rule(
-        'self.type != "prometheus" || !(has(self.metadata.mode) || has(self.metadata.value) || has(self.metadata.activationValue) || has(self.metadata.excludeUnacknowledged))',
-        'mode, value, activationValue and excludeUnacknowledged belong to a trigger of type rabbitmq: make it one, or leave them out',
+        'self.type != "rabbitmq" || !(has(self.authenticationRef) || has(self.metadata.authModes))',
+        'authenticationRef and authModes belong to a trigger of type prometheus: the queue is read with the Secret of the broker',
+      ),
+      rule(
+        '!has(self.metadata.authModes) || has(self.authenticationRef)',
+        'metadata.authModes needs authenticationRef.name: the Secret with the credentials',
+      ),
+      rule(
+        'self.type != "prometheus" || !(has(self.metadata.queueName) || has(self.metadata.vhostName) || has(self.metadata.mode) || has(self.metadata.value) || has(self.metadata.activationValue) || has(self.metadata.excludeUnacknowledged))',
+        'queueName, vhostName, mode, value, activationValue and excludeUnacknowledged belong to a trigger of type rabbitmq: make it one, or leave them out',
       ),
     ],
   },

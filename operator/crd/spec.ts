@@ -177,6 +177,10 @@ const bare: Schema = object(
   {
     'x-kubernetes-validations': [
       rule(
+        'self.signals.scaling.triggers.all(one, (!has(one.metadata.queueName) || one.metadata.queueName == self.broker.queue) && (!has(one.metadata.vhostName) || one.metadata.vhostName == self.broker.vhost))',
+        "queueName and vhostName of a trigger must be broker.queue and broker.vhost: a rabbitmq trigger watches the pipeline's own queue",
+      ),
+      rule(
         '!has(self.producer.service.nodePort) || !has(self.api.service.nodePort) || self.producer.service.nodePort != self.api.service.nodePort',
         'producer and api cannot have the same nodePort: give one of them another, or leave it out',
       ),

@@ -12,11 +12,13 @@ const made = (scaling: Partial<Scaling> = {}, annotations: Record<string, string
     metadata: { name: 'leipzig', namespace: 'xray', annotations },
     spec: { ...DEFAULTS, signals },
   }
-  const { triggerAuthentication, scaledObject } = scaledObjectOf(pipeline, 'http://rabbitmq:15672')
+  const { triggerAuthentication: credentials, scaledObject: made } = scaledObjectOf(pipeline, 'http://rabbitmq:15672')
+  const [scaledObject] = made
   return {
-    authentication: triggerAuthentication.spec,
-    annotations: scaledObject.metadata.annotations,
-    spec: scaledObject.spec as Record<string, unknown>,
+    authentication: credentials[0]?.spec,
+    credentials,
+    annotations: scaledObject?.metadata.annotations,
+    spec: scaledObject?.spec as Record<string, unknown>,
   }
 }
 
@@ -114,6 +116,26 @@ describe('the ScaledObject of a pipeline', () => {
     const behavior = { ...SCALING_DEFAULTS.behavior, scaleUp: { ...SCALING_DEFAULTS.behavior.scaleUp, tolerance } }
     expect(made({ behavior }).spec).toMatchObject({
       advanced: { horizontalPodAutoscalerConfig: { behavior: { scaleUp: { tolerance: text } } } },
+    })
+  })
+  it.each([
+    ['a token', 'bearer' as const, ['bearerToken', 'ca']],
+    ['a password', 'basic' as const, ['username', 'password', 'ca']],
+    ['an authority alone', undefined, ['ca']],
+  ])('has credentials of its own for a prometheus trigger with %s', (_, authModes, keys) => {
+    const { credentials, spec } = made({
+      triggers: [
+        {
+          type: 'prometheus',
+          metadata: { serverAddress: 'https://p', query: 'x', threshold: '5', ...(authModes && { authModes }) },
+          authenticationRef: { kind: 'Secret', name: 'prom' },
+        },
+      ],
+    })
+    expect(spec).toMatchObject({ triggers: [{ authenticationRef: { name: 'leipzig-trigger-0' } }] })
+    expect(credentials[1]).toMatchObject({
+      metadata: { name: 'leipzig-trigger-0' },
+      spec: { secretTargetRef: keys.map((key) => ({ parameter: key, name: 'prom', key })) },
     })
   })
   it('reads user and password from the Secret of the broker', () =>

@@ -36,12 +36,25 @@ const rulesOf = (rules: ScalingRules, scaling: Scaling) => ({
   tolerance: quantity(rules.tolerance),
 })
 
-const triggerOf = (trigger: Trigger, { metadata, spec }: Pipeline, managementUri: string): object => {
+/** The keys of a Secret for each of the authModes. */
+const KEYS = { bearer: ['bearerToken'], basic: ['username', 'password'], none: [] } as const
+
+const credentialsName = ({ metadata }: Pipeline, index: number): string => `${metadata.name}-trigger-${index}`
+
+const triggerOf = (trigger: Trigger, index: number, pipeline: Pipeline, managementUri: string): object => {
+  const { metadata, spec } = pipeline
   const { type, name } = trigger
   const named = { type, ...(name !== undefined && { name }) }
   if (trigger.type === 'prometheus')
     // By default KEDA takes a value that is missing for 0, and ends the pods of a target that is lost.
-    return { ...named, metadata: { ...trigger.metadata, ignoreNullValues: 'false' } }
+    return {
+      ...named,
+      metadata: { ...trigger.metadata, ignoreNullValues: 'false' },
+      ...(trigger.authenticationRef !== undefined && {
+        authenticationRef: { name: credentialsName(pipeline, index) },
+      }),
+    }
+  const { queueName: _, vhostName: __, ...given } = trigger.metadata
   return {
     ...named,
     // By AMQP it would see neither unacknowledged messages nor rates.
@@ -51,7 +64,7 @@ const triggerOf = (trigger: Trigger, { metadata, spec }: Pipeline, managementUri
       vhostName: spec.broker.vhost,
       queueName: spec.broker.queue,
       mode: 'QueueLength',
-      ...trigger.metadata,
+      ...given,
     },
     authenticationRef: { name: metadata.name },
   }
@@ -73,42 +86,58 @@ const pausesInKeda = (annotations: Record<string, string> | undefined): Record<s
  * The ScaledObject of a pipeline whose provider is KEDA, and the credentials that it reads.
  * @param managementUri of the broker's management API, without credentials
  */
-export const scaledObjectOf = (pipeline: Pipeline, managementUri: string): Record<KedaKind, KubeObject> => {
+export const scaledObjectOf = (pipeline: Pipeline, managementUri: string): Record<KedaKind, KubeObject[]> => {
   const { name, namespace = '' } = pipeline.metadata
   const { scaling } = pipeline.spec.signals
   const { idleReplicaCount, fallback, behavior } = scaling
   const metadata = { name, namespace, labels: labelsOf(name, 'signals') }
   const secret = pipeline.spec.broker.secretRef.name
+  const authentication = (named: string, from: string, keys: readonly string[]): KubeObject => ({
+    apiVersion: 'keda.sh/v1alpha1',
+    kind: KEDA.triggerAuthentication.kind,
+    metadata: { ...metadata, name: named },
+    spec: { secretTargetRef: keys.map((key) => ({ parameter: key, name: from, key })) },
+  })
   return {
-    triggerAuthentication: {
-      apiVersion: 'keda.sh/v1alpha1',
-      kind: KEDA.triggerAuthentication.kind,
-      metadata,
-      spec: {
-        secretTargetRef: ['username', 'password'].map((parameter) => ({ parameter, name: secret, key: parameter })),
-      },
-    },
-    scaledObject: {
-      apiVersion: 'keda.sh/v1alpha1',
-      kind: KEDA.scaledObject.kind,
-      metadata: { ...metadata, annotations: pausesInKeda(pipeline.metadata.annotations) },
-      spec: {
-        scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: `${name}-signals` },
-        pollingInterval: scaling.pollingInterval,
-        cooldownPeriod: scaling.cooldownPeriod,
-        initialCooldownPeriod: scaling.initialCooldownPeriod,
-        minReplicaCount: scaling.minReplicaCount,
-        maxReplicaCount: scaling.maxReplicaCount,
-        ...(idleReplicaCount === 0 && { idleReplicaCount }),
-        ...(fallback !== undefined && { fallback }),
-        advanced: {
-          horizontalPodAutoscalerConfig: {
-            behavior: { scaleUp: rulesOf(behavior.scaleUp, scaling), scaleDown: rulesOf(behavior.scaleDown, scaling) },
+    triggerAuthentication: [
+      authentication(name, secret, ['username', 'password']),
+      ...scaling.triggers.flatMap((trigger, index) =>
+        trigger.type === 'prometheus' && trigger.authenticationRef !== undefined
+          ? [
+              authentication(credentialsName(pipeline, index), trigger.authenticationRef.name, [
+                ...KEYS[trigger.metadata.authModes ?? 'none'],
+                'ca', // KEDA takes a key that is not there for one that is not needed
+              ]),
+            ]
+          : [],
+      ),
+    ],
+    scaledObject: [
+      {
+        apiVersion: 'keda.sh/v1alpha1',
+        kind: KEDA.scaledObject.kind,
+        metadata: { ...metadata, annotations: pausesInKeda(pipeline.metadata.annotations) },
+        spec: {
+          scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: `${name}-signals` },
+          pollingInterval: scaling.pollingInterval,
+          cooldownPeriod: scaling.cooldownPeriod,
+          initialCooldownPeriod: scaling.initialCooldownPeriod,
+          minReplicaCount: scaling.minReplicaCount,
+          maxReplicaCount: scaling.maxReplicaCount,
+          ...(idleReplicaCount === 0 && { idleReplicaCount }),
+          ...(fallback !== undefined && { fallback }),
+          advanced: {
+            horizontalPodAutoscalerConfig: {
+              behavior: {
+                scaleUp: rulesOf(behavior.scaleUp, scaling),
+                scaleDown: rulesOf(behavior.scaleDown, scaling),
+              },
+            },
           },
+          triggers: scaling.triggers.map((trigger, index) => triggerOf(trigger, index, pipeline, managementUri)),
         },
-        triggers: scaling.triggers.map((trigger) => triggerOf(trigger, pipeline, managementUri)),
       },
-    },
+    ],
   }
 }
 

@@ -50,7 +50,7 @@ export type ScalingPlan = Pick<Decision, 'replicas' | 'reason' | 'message'> & {
  */
 export const planScaling = (
   { spec, metadata, status }: Pipeline,
-  seen: Pick<Facts, 'samples' | 'replicas' | 'metrics' | 'elsewhere'>,
+  seen: Pick<Facts, 'samples' | 'replicas' | 'metrics' | 'problems' | 'elsewhere'>,
   memory: Memory | undefined,
   nowMs: number,
 ): ScalingPlan => {

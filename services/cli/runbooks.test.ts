@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { SCALING_REASONS } from '#contract/scaling/reasons.ts'
+import { SCALING_REASONS, TRIGGER_PROBLEMS } from '#contract/scaling/reasons.ts'
 import { explanationOf, RUNBOOKS, readBook } from './explain-command.ts'
 import { EXIT } from './failure.ts'
 import { flawsOf, toRunbook } from './runbook.ts'
@@ -41,7 +41,7 @@ const sources = execFileSync('git', ['ls-files', '--cached', '--others', '--excl
   .split('\n')
   .filter((file) => /^operator\/(decide\/|[^/]*$)/.test(file) && file.endsWith('.ts') && !file.endsWith('.test.ts'))
 const operator = sources.map((file) => readFileSync(file, 'utf8'))
-const words = new Set([...operator.flatMap(wordsIn), ...Object.keys(SCALING_REASONS)])
+const words = new Set([...operator.flatMap(wordsIn), ...Object.keys(SCALING_REASONS), ...TRIGGER_PROBLEMS])
 
 const book = readBook(RUNBOOKS)
 const types = book.conditions.map(({ type }) => type)

@@ -33,6 +33,10 @@ describe('a spec that cannot work is refused by the API server with a sentence t
       'unknown field "spec.signals.scaling.triggers[0].metadata.queueLength"',
       { signals: { scaling: { triggers: [{ type: 'rabbitmq', metadata: { value: '20', queueLength: '5' } }] } } },
     ],
+    [
+      'queueName and vhostName of a trigger must be broker.queue and broker.vhost',
+      { signals: { scaling: { triggers: [{ type: 'rabbitmq', metadata: { value: '20', queueName: 'other' } }] } } },
+    ],
     ['Unsupported value: "Most"', { signals: { scaling: { behavior: { scaleUp: { selectPolicy: 'Most' } } } } }],
     ['replicas has no effect while scaling.provider is Native', { signals: { replicas: 3 } }],
     ['nodePort needs type NodePort', { api: { service: { type: 'ClusterIP', nodePort: 30099 } } }],

@@ -165,6 +165,71 @@ describe('a pipeline that is left to KEDA', () => {
     ))
 })
 
+describe('a trigger that is pasted out of a ScaledObject', () => {
+  const own = { mode: 'QueueLength', value: '20', queueName: 'xray.raw.q', vhostName: '/' }
+  const asked = { serverAddress: 'http://127.0.0.1:1', query: 'up', threshold: '1' }
+  const create = (triggers: object[]) =>
+    plane.api.ask(
+      'POST',
+      '/apis/xrayiot.dev/v1alpha1/namespaces/default/xraypipelines?dryRun=All&fieldValidation=Strict',
+      {
+        apiVersion: 'xrayiot.dev/v1alpha1',
+        kind: 'XRayPipeline',
+        metadata: { name: 'pasted' },
+        spec: { signals: { scaling: { triggers } } },
+      },
+    )
+  it.each<[string, object, number]>([
+    ["of the pipeline's own queue is taken", { type: 'rabbitmq', metadata: own }, 201],
+    ['of another queue is not', { type: 'rabbitmq', metadata: { ...own, queueName: 'other' } }, 422],
+    ['of another virtual host is not', { type: 'rabbitmq', metadata: { ...own, vhostName: 'other' } }, 422],
+    [
+      'with credentials of its own for the queue is not',
+      { type: 'rabbitmq', metadata: own, authenticationRef: { name: 'x' } },
+      422,
+    ],
+    [
+      'of Prometheus is taken',
+      { type: 'prometheus', metadata: { ...asked, authModes: 'bearer' }, authenticationRef: { name: 'x' } },
+      201,
+    ],
+    [
+      'without the credentials that it needs is not',
+      { type: 'prometheus', metadata: { ...asked, authModes: 'bearer' } },
+      422,
+    ],
+    [
+      'with those of a TriggerAuthentication is not',
+      { type: 'prometheus', metadata: asked, authenticationRef: { name: 'x', kind: 'TriggerAuthentication' } },
+      422,
+    ],
+  ])('%s', async (_, trigger, expected) => {
+    const { status, body } = await create([trigger])
+    expect([status, body.message ?? '']).toEqual([expected, expect.any(String)])
+  })
+
+  it('says in the status why it cannot be read, and goes on when it can', () =>
+    withSite('reads', async (site) => {
+      const trigger = {
+        type: 'prometheus',
+        name: 'lag',
+        metadata: { ...asked, authModes: 'bearer' },
+        authenticationRef: { name: 'prom' },
+      }
+      await site.create({ signals: { scaling: { ...scaling('Native'), triggers: [trigger] } } })
+      const told = (text: string) =>
+        must(
+          text,
+          20_000,
+          async () => (await site.condition('ScalingActive', 'False', 'BacklogUnknown')).includes(text) || undefined,
+        )
+      await told('lag: SecretMissing, the Secret reads/prom is not there')
+      const secrets = '/api/v1/namespaces/reads/secrets'
+      await plane.api.call('POST', secrets, { metadata: { name: 'prom' }, stringData: { bearerToken: 't' } })
+      await told('lag: NoAnswer, the server does not answer: ECONNREFUSED')
+    }))
+})
+
 describe("while another's scaler is there", () => {
   const scaleTargetRef = (site: Site) => ({
     apiVersion: 'apps/v1',

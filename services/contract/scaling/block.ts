@@ -13,13 +13,24 @@ export type RabbitTrigger = {
     value: string
     activationValue?: string
     excludeUnacknowledged?: 'true' | 'false'
+    /** Of a pasted trigger: the schema refuses others than the pipeline's own. */
+    queueName?: string
+    vhostName?: string
   }
 }
 
 export type PrometheusTrigger = {
   type: 'prometheus'
   name?: string
-  metadata: { serverAddress: string; query: string; threshold: string; activationThreshold?: string }
+  metadata: {
+    serverAddress: string
+    query: string
+    threshold: string
+    activationThreshold?: string
+    authModes?: 'bearer' | 'basic'
+  }
+  /** The Secret with `bearerToken`, or `username` and `password`, and `ca` of a server that no public authority vouches for. */
+  authenticationRef?: { kind: 'Secret'; name: string }
 }
 
 /** A policy of `autoscaling/v2`: at most so many pods, or percent of them, in a period. */

@@ -45,6 +45,7 @@ type More = {
   metrics?: Facts['metrics']
   annotations?: Record<string, string>
   elsewhere?: Facts['elsewhere']
+  problems?: NonNullable<Facts['problems']>
 }
 
 const decide = (samples: Sample[], current: number, more: More = {}) =>
@@ -57,6 +58,7 @@ const decide = (samples: Sample[], current: number, more: More = {}) =>
       fixed: more.fixed,
       concurrency: more.concurrency ?? 10,
       elsewhere: more.elsewhere,
+      problems: more.problems ?? [],
     },
     { ...SCALING_DEFAULTS, ...more.scaling },
     calm(more.memory),
@@ -75,6 +77,19 @@ const scaleUp = (more: object) => ({ behavior: { ...behavior, scaleUp: { ...beha
 const free = scaleDown({ stabilizationWindowSeconds: 0, policies: [], tolerance: 0 })
 
 type Row = [title: string, samples: Sample[], current: number, more: More, desired: number, reason: string]
+
+it('a trigger that cannot be read is told with its reason', () => {
+  const trigger: Trigger = {
+    type: 'prometheus',
+    name: 'lag',
+    metadata: { serverAddress: 'http://p', query: 'x', threshold: '5' },
+  }
+  const problem = { name: 'lag', reason: 'CredentialsRefused' as const, message: 'the server answers 401' }
+  const { verdict, situation } = decide([], 2, { scaling: { triggers: [trigger] }, problems: [problem] })
+  expect(verdict).toMatchObject({ desired: 2, reason: 'BacklogUnknown' })
+  expect(verdict.message).toContain('no trigger can be read (lag: CredentialsRefused, the server answers 401)')
+  expect(situation.inputs.problems).toEqual([problem])
+})
 
 describe('who decides', () => {
   it.each<Row>([

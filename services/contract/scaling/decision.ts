@@ -138,12 +138,19 @@ const judge = (situation: Situation, scaling: Scaling): { verdict: Verdict; trac
   if (pauses.paused) return fixed(pauses.replicas ?? current, 'Paused', 'an annotation holds the number')
 
   const demands = scaling.triggers.map((trigger, index) => demandOf(situation, trigger, index, scaling))
-  const names = scaling.triggers.map(triggerName).filter((_, index) => demands[index] === undefined)
+  const because = (name: string): string => {
+    const problem = inputs.problems?.find((one) => one.name === name)
+    return problem === undefined ? name : `${name}: ${problem.reason}, ${problem.message}`
+  }
+  const names = scaling.triggers
+    .map(triggerName)
+    .filter((_, index) => demands[index] === undefined)
+    .map(because)
   const known = demands.filter((demand) => demand !== undefined)
   const [floor, floorReason] = unknownFloor(situation, scaling)
   if (known.length === 0) {
     const desired = floorReason === 'Fallback' ? clamp(floor, min, max) : Math.min(floor, Math.max(max, current))
-    const what = `no trigger can be read (${names.join(', ')})`
+    const what = `no trigger can be read (${names.join('; ')})`
     return fixed(
       desired,
       floorReason,

@@ -25,4 +25,9 @@ export const SCALING_REASONS = {
   DataContradicts: "the broker's figures contradict each other: nothing is taken away",
 } as const
 
+/** Why a prometheus trigger cannot be read. */
+export const TRIGGER_PROBLEMS = ['SecretMissing', 'CredentialsRefused', 'NoAnswer', 'NoValue'] as const
+
+export type TriggerProblem = { name: string; reason: (typeof TRIGGER_PROBLEMS)[number]; message: string }
+
 export type ScalingReason = keyof typeof SCALING_REASONS

@@ -3,7 +3,7 @@ import type { Scaling } from './block.ts'
 import { downstreamRate } from './downstream.ts'
 import { idleSeconds, isStale, learn, type Memory } from './memory.ts'
 import type { Pauses } from './pauses.ts'
-import type { ScalingReason } from './reasons.ts'
+import type { ScalingReason, TriggerProblem } from './reasons.ts'
 import { arrivalRate, contradictionIn, lately, rateOver, type Sample } from './sample.ts'
 import { type ServiceRate, serviceRate } from './service-rate.ts'
 
@@ -18,6 +18,8 @@ export type Facts = {
   replicas: { current: number; ready: number }
   /** The values of the prometheus triggers by their names; one that is missing, or no number, is unknown. */
   metrics: Readonly<Record<string, number | undefined>>
+  /** Why prometheus triggers are unknown. */
+  problems?: readonly TriggerProblem[]
   pauses: Pauses
   /** `spec.signals.replicas`. */
   fixed: number | undefined
@@ -52,6 +54,7 @@ export type Situation = {
     /** Since a trigger could last be read. */
     unknownSeconds?: number
     metrics?: { name: string; value: number }[]
+    problems?: TriggerProblem[]
     contradiction?: string
     fixed?: number
     elsewhere?: Elsewhere
@@ -95,6 +98,7 @@ export const situationOf = (
       ...(memory.lastActiveMs === undefined && { neverActive: true }),
       ...(memory.unknownMs !== undefined && { unknownSeconds: Math.floor((nowMs - memory.unknownMs) / 1000) }),
       ...(metrics.length > 0 && { metrics }),
+      ...((facts.problems ?? []).length > 0 && { problems: [...(facts.problems ?? [])] }),
       ...(contradiction !== undefined && { contradiction }),
       ...(facts.fixed !== undefined && { fixed: facts.fixed }),
       ...(facts.elsewhere !== undefined && { elsewhere: facts.elsewhere }),

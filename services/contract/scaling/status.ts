@@ -34,6 +34,7 @@ const differs = (before = 0, after = 0): boolean =>
 const isNews = (before: ScalingStatus, after: ScalingStatus): boolean => {
   const moved = (['current', 'desired'] as const).some((name) => before.replicas[name] !== after.replicas[name])
   if (moved) return true
+  if (JSON.stringify(before.inputs.problems ?? []) !== JSON.stringify(after.inputs.problems ?? [])) return true
   if (before.inputs.elsewhere?.message !== after.inputs.elsewhere?.message) return true
   if (before.reason !== after.reason && !(CALM.includes(before.reason) && CALM.includes(after.reason))) return true
   const aged = Date.parse(after.observedAt) - Date.parse(before.observedAt) >= REFRESH_MS
