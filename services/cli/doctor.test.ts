@@ -252,7 +252,12 @@ describe('doctor of what is installed', () => {
     status: {
       observedGeneration: 1,
       deadLetters: 0,
-      conditions: ['Ready', 'TopologyReady'].map((type) => ({ type, status: 'True', reason: 'Fine', message: 'fine' })),
+      conditions: ['Ready', 'TopologyReady', 'ScalingActive'].map((type) => ({
+        type,
+        status: 'True',
+        reason: 'Fine',
+        message: 'fine',
+      })),
       ...status,
     },
   })
@@ -274,7 +279,19 @@ describe('doctor of what is installed', () => {
     [METRICS]: [(response) => response.end('# HELP\nxray_build_info 1\n')],
     [SECRET]: [secret(keys)],
   }
+  const scales = (status: string, reason: string) => ({
+    [LEIPZIG]: [pipeline({ conditions: [{ type: 'ScalingActive', status, reason, message: 'the figures' }] })],
+  })
   it.each<[string, string, Record<string, Answer[]>, string, string]>([
+    ['pods that follow the queue', 'scaling', {}, 'ok', 'Fine: fine'],
+    ['pods that KEDA scales', 'scaling', scales('True', 'LeftToKeda'), 'ok', 'LeftToKeda: the figures'],
+    ['pods that the spec counts', 'scaling', scales('False', 'ScalingOff'), 'ok', 'ScalingOff'],
+    ['pods by a fallback', 'scaling', scales('True', 'Fallback'), 'warning', 'Fallback: the figures'],
+    ['pods that an annotation holds', 'scaling', scales('True', 'Paused'), 'warning', 'Paused'],
+    ['a KEDA that says nothing', 'scaling', scales('Unknown', 'KedaPending'), 'warning', 'KedaPending'],
+    ['a KEDA that is not there', 'scaling', scales('False', 'KedaMissing'), 'failed', 'KedaMissing'],
+    ['two that scale the same pods', 'scaling', scales('False', 'Conflict'), 'failed', 'Conflict: the figures'],
+    ['triggers that cannot be read', 'scaling', scales('False', 'BacklogUnknown'), 'failed', 'BacklogUnknown'],
     ['an operator that leads', 'operator', {}, 'ok', '2/2 ready in xray-system, one leads'],
     ['no operator', 'operator', { [DEPLOYMENTS]: [collection([])] }, 'failed', 'no namespace'],
     ['a leader that is silent', 'operator', { [LEASE]: [dated(lease(40_000))] }, 'failed', 'said nothing for 40 s'],

@@ -13,6 +13,10 @@ const KEYS: Record<string, RegExp> = {
   'api-admin-token': /^xrk_\S+$/,
 }
 
+/** Reasons of ScalingActive that somebody chose, and those that pass by themselves or that somebody may have forgotten. */
+const CHOSEN = ['ScalingOff', 'LeftToKeda']
+const PASSING = ['NotDecided', 'KedaPending', 'KedaLeaving', 'Fallback', 'Paused']
+
 /** What must hold for a recording to get from a device to a reader. */
 export const pipelineChecks = (world: World): Check[] => {
   const { namespace, pipeline: name, ingest, api, token } = world.settings
@@ -101,6 +105,19 @@ export const pipelineChecks = (world: World): Check[] => {
           .map(({ metadata }) => metadata.name)
         if (ready.length === 0) return odd('no pod is ready')
         return silent.length === 0 ? fine(`of ${ready.length} pods`) : wrong(`${silent.join(', ')} tells none of ours`)
+      },
+    },
+    {
+      name: 'scaling',
+      needs: ['pipeline'],
+      fix: 'xrayctl scale explain; xrayctl explain REASON',
+      look: async () => {
+        const found = conditionOf(await read(), 'ScalingActive')
+        if (found === undefined) return wrong('the operator has not looked at it yet')
+        const text = `${found.reason}: ${found.message}`
+        if (CHOSEN.includes(found.reason)) return fine(text)
+        if (PASSING.includes(found.reason)) return odd(text)
+        return found.status === 'True' ? fine(text) : wrong(text)
       },
     },
     {

@@ -48,6 +48,16 @@ describe('the explanation', () => {
     expect(text).toMatch(/asked for +18\n {2}Maximum +18 -> 9\n/)
     expect(text).toMatch(/3 +9 +BacklogAndRate/)
   })
+  it('shows why a trigger cannot be read, and what else decides', () => {
+    const told = {
+      problems: [{ name: 'lag', reason: 'NoValue' as const, message: 'none' }],
+      elsewhere: { reason: 'Conflict' as const, message: 'an HPA' },
+    }
+    const shown = { ...pipeline, status: { scaling: { ...status, inputs: { ...status.inputs, ...told } } } }
+    const explained = toExplanation(readShown(stringify(shown), 'x.yaml')).text
+    expect(explained).toMatch(/lag +NoValue: none/)
+    expect(explained).toMatch(/elsewhere +Conflict: an HPA/)
+  })
   it('makes the decision again', () => {
     expect(same).toBe(true)
     expect(text).toMatch(/Made again by spec\.signals\.scaling: 9, BacklogAndRate, the same\.$/)

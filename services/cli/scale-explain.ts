@@ -45,7 +45,7 @@ export const readShown = (text: string, from: string): Shown => {
 }
 
 const inputRows = ({ inputs, statsAgeSeconds }: ScalingStatus): string[][] => {
-  const { serviceRate, metrics = [], ...plain } = inputs
+  const { serviceRate, metrics = [], problems = [], elsewhere, ...plain } = inputs
   const rows = Object.entries(plain).map(([name, value]) => [name, String(value)])
   return [
     ...(statsAgeSeconds === undefined ? [] : [['statsAgeSeconds', String(statsAgeSeconds)]]),
@@ -54,6 +54,8 @@ const inputRows = ({ inputs, statsAgeSeconds }: ScalingStatus): string[][] => {
       ? ['serviceRate', 'not learnt yet']
       : ['serviceRate', `${serviceRate.value}/s, ${serviceRate.source}, ${serviceRate.samples} samples`],
     ...metrics.map(({ name, value }) => [name, String(value)]),
+    ...problems.map(({ name, reason, message }) => [name, `${reason}: ${message}`]),
+    ...(elsewhere === undefined ? [] : [['elsewhere', `${elsewhere.reason}: ${elsewhere.message}`]]),
   ]
 }
 
