@@ -117,6 +117,8 @@ describe('a Deployment that has its lower number', () => {
   const leaving = [told('a', { finished: true, priced: true }), pod('b'), pod('c'), pod('d')]
   it('keeps the marks of the pods that its ReplicaSet has yet to delete', () =>
     expect(decideDrain(seen({ current: 3, pods: leaving }))).toMatchObject({ replicas: 3, free: [], status: ON }))
+  it('gets a higher one before any of them is freed', () =>
+    expect(decideDrain(seen({ current: 3, wanted: 6, pods: leaving }))).toMatchObject({ replicas: 6, free: [] }))
   it('ends the drain when they are gone', () =>
     expect(decideDrain(seen({ current: 3, pods: leaving.slice(1) }))).toMatchObject({ replicas: 3, status: undefined }))
   it('takes a pod back that its ReplicaSet left in place of another', () =>

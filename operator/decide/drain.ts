@@ -119,7 +119,8 @@ export const decideDrain = ({ current, wanted, before, pods, drain, nowMs }: Dra
   const dueMs = ({ toldMs = nowMs }: DrainPod): number => toldMs + drain.timeoutSeconds * 1000
   if (wanted >= current) {
     if (told.length === 0) return { ...nothing, replicas: wanted, status: undefined }
-    const awaited = pods.length > wanted && told.some((pod) => nowMs < dueMs(pod) + LEAVING_MS)
+    // By the number that the Deployment has, not by the one it gets: freed first, they could be deleted with messages.
+    const awaited = pods.length > current && told.some((pod) => nowMs < dueMs(pod) + LEAVING_MS)
     if (awaited && (wanted === 0 || told.some(({ priced }) => priced)))
       return { ...nothing, replicas: wanted, status: before }
     const note = `signals: kept ${counted(told.length)} of those that were to go`
