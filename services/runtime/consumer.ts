@@ -4,8 +4,8 @@ import { type Acker, createAcker, type Settlement } from './acker.ts'
 /** A message, and the acker of the channel that brought it, on which alone it can be settled. */
 export type Delivery = { message: ConsumeMessage; acker: Acker }
 
-/** Why no message is taken: the store is away, the pod is to go, or the process ends. */
-export type Hold = 'outage' | 'drain' | 'end'
+/** Why no message is taken: the process starts, the store is away, the pod is to go, or the process ends. */
+export type Hold = 'start' | 'outage' | 'drain' | 'end'
 
 export type Consumer = {
   /** To be called with each new channel. Rejects when the queue cannot be consumed. */

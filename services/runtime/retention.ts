@@ -51,8 +51,7 @@ export const ensureExpiry = async ({ collection, field, seconds }: Expiry): Prom
  * @throws the driver's error when the store cannot be asked
  */
 export const ensureRetention = async (store: Store, retentionDays: number): Promise<boolean> => {
-  const made = []
-  for (const expiry of expiriesOf(store, retentionDays)) made.push(await ensureExpiry(expiry))
+  const made = await Promise.all(expiriesOf(store, retentionDays).map(ensureExpiry))
   return made.every((expires) => expires)
 }
 

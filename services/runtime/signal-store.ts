@@ -94,15 +94,21 @@ export const openStore = (uri: string, database: string, appName: string): Store
   }
 }
 
-/** Makes the indexes that reads and deduplication need. The driver makes those of GridFS only for its own uploads. */
+/**
+ * Makes the indexes that reads and deduplication need. The driver makes those of GridFS only for its own uploads.
+ * A pod that comes from none waits for this before it takes its first message, so the collections do not wait for one
+ * another.
+ */
 export const ensureIndexes = async ({ signals, files, chunks }: Store): Promise<void> => {
-  await signals.createIndexes([
-    { key: { timestamp: -1, _id: -1 } },
-    { key: { deviceId: 1, timestamp: -1, _id: -1 } },
-    { key: { processedAt: -1, _id: -1 } },
+  await Promise.all([
+    signals.createIndexes([
+      { key: { timestamp: -1, _id: -1 } },
+      { key: { deviceId: 1, timestamp: -1, _id: -1 } },
+      { key: { processedAt: -1, _id: -1 } },
+    ]),
+    files.createIndexes([{ key: { filename: 1, uploadDate: 1 } }]),
+    chunks.createIndexes([{ key: { files_id: 1, n: 1 }, unique: true }]),
   ])
-  await files.createIndexes([{ key: { filename: 1, uploadDate: 1 } }])
-  await chunks.createIndexes([{ key: { files_id: 1, n: 1 }, unique: true }])
 }
 
 /** Inserts what is not there. Returns the positions that were there already; any other failure is thrown. */

@@ -117,11 +117,21 @@ export const startSignals =
         (deleted) => log.info({ deleted }, 'deleted what is older than the retention'),
         (error: Error) => log.warn({ err: error }, 'what is older than the retention could not be deleted'),
       )
+    // Connected while the indexes are being made; nothing is taken before they are.
+    await consumer.pause('start')
+    const consuming = superviseLink({
+      ...address,
+      name: `${config.PIPELINE_NAME}-signals`,
+      setUp: async (channel) => {
+        await assertTopology(channel, names)
+        await consumer.setUp(channel)
+      },
+    })
     let indexes: string | undefined = 'not made yet'
     const checks = {
       indexes: () => indexes,
       store: outage.problem,
-      broker: () => (indexes === undefined ? consuming?.problem() : 'not asked yet'),
+      broker: consuming.problem,
     }
     const letters = deadLettersOf(store.db)
     const archiver = createArchiver({
@@ -150,8 +160,7 @@ export const startSignals =
     let sweeps = () => {}
     for (;;) {
       try {
-        await ensureIndexes(store)
-        await ensureDeadLetterIndexes(letters)
+        await Promise.all([ensureIndexes(store), ensureDeadLetterIndexes(letters)])
         if (!(await ensureRetention(store, config.RETENTION_DAYS))) sweeps = every(SWEEP_MS, sweep)
         break
       } catch (error) {
@@ -161,14 +170,7 @@ export const startSignals =
       }
     }
     indexes = undefined
-    const consuming = superviseLink({
-      ...address,
-      name: `${config.PIPELINE_NAME}-signals`,
-      setUp: async (channel) => {
-        await assertTopology(channel, names)
-        await consumer.setUp(channel)
-      },
-    })
+    void consumer.resume('start')
     const archiving = archiver.start()
     return [
       ['stop looking whether the pod is to go', looks],
