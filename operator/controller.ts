@@ -8,9 +8,10 @@ import type { KubeAccess } from '#kit/kubeconfig.ts'
 import { holdLease } from '#kit/lease.ts'
 import { pathOfKey } from '#kit/resource.ts'
 import type { Logger } from '#runtime/log.ts'
+import { every } from '#runtime/periodic.ts'
 import { closeServer, serveProbes } from '#runtime/probe.ts'
 import type { Ending } from '#runtime/shut-down.ts'
-import { createBrokers } from './cluster/broker.ts'
+import { createBrokers, queueLengths } from './cluster/broker.ts'
 import { followCluster, PIPELINES } from './cluster/caches.ts'
 import { askOpenLetters } from './cluster/dead-letters.ts'
 import { createDepths } from './cluster/depths.ts'
@@ -20,6 +21,7 @@ import { createMonitors } from './cluster/monitors.ts'
 import { createPods } from './cluster/pods.ts'
 import { createPrometheus } from './cluster/prometheus.ts'
 import { createSecrets } from './cluster/secrets.ts'
+import { createSleepers } from './cluster/sleepers.ts'
 import type { Config } from './config.ts'
 import { createMetrics, WORKERS } from './metrics.ts'
 import { createMemories } from './observe.ts'
@@ -65,6 +67,7 @@ export const startOperator =
     const [secrets, brokers] = [createSecrets(writer), createBrokers()]
     const prometheus = createPrometheus(secrets)
     const keda = createKeda(client, applier, namespaces, touched, unreachable, expectations)
+    const sleepers = createSleepers(queueLengths, touched, { nowMs: now, every })
     const context: Context = {
       client: writer,
       caches,
@@ -79,6 +82,7 @@ export const startOperator =
       askOpenLetters: (pipeline) => askOpenLetters(pipeline, config.CLUSTER_DOMAIN),
       memories: createMemories(),
       pods: createPods(writer),
+      sleepers,
       record: events.record,
       release: { image: config.PIPELINE_IMAGE, imagePullPolicy: config.PIPELINE_IMAGE_PULL_POLICY },
       measured: metrics.measured,
@@ -115,6 +119,7 @@ export const startOperator =
       caches: () => (caches.synced() ? undefined : 'not filled yet'),
     })
     return [
+      ['stop looking at sleepers', sleepers.close],
       [
         'finish reconciling',
         async () => {

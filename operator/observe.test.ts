@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { DEFAULTS } from '#contract/pipeline.ts'
 import type { Pipeline } from './decide/pipeline.ts'
-import { createMemories, type ObserveContext, observeBroker } from './observe.ts'
+import { awoken, createMemories, type ObserveContext, observeBroker } from './observe.ts'
 
 const pipeline = {
   apiVersion: 'xrayiot.dev/v1alpha1',
@@ -25,6 +25,7 @@ const world = (queues: ReturnType<typeof look>[], answers: (number | undefined |
       removeKeys: async () => undefined,
       versions: async () => ({ connections: '', keys: undefined }),
     },
+    sleepers: { wakingOf: () => undefined },
     broker: async () => ({ ...access, request: () => Promise.reject(new Error('not asked for here')) }),
     depths: { look: async () => new Map(queues.map((queue) => [queue.name, queue])) },
     prometheus: { ask: async () => ({ metrics: {}, problems: [] }), close: async () => undefined },
@@ -82,3 +83,12 @@ it('an API without a ready pod is not asked, and what it said before still count
   pass(20_000)
   expect([await deadLetters(down), asked()]).toEqual([12, 1])
 })
+it.each([
+  ['that do not show it yet', { published: 100, ready: 0 }, { published: 107, ready: 7 }],
+  ['that show a part of it', { published: 103, ready: 1 }, { published: 107, ready: 5 }],
+  ['that show it', { published: 107, ready: 7 }, { published: 107, ready: 7 }],
+  ['that show it, and that it is done', { published: 107, ready: 0 }, { published: 107, ready: 0 }],
+  ['that show more', { published: 300, ready: 2 }, { published: 300, ready: 2 }],
+])('what woke a pipeline counts with statistics %s', (_, statistics, expected) =>
+  expect(awoken({ ...look('q', 0), ...statistics }, { atMs: 5, ready: 7 }, 100)).toMatchObject(expected),
+)

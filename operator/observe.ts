@@ -1,9 +1,11 @@
 import { type PipelineSpec, topologySpecOf } from '#contract/pipeline.ts'
 import { formerRetryQueues, type Topology, type TopologyNames, topologyNames, toTopology } from '#contract/topology.ts'
+import { keyOf } from '#kit/resource.ts'
 import type { Broker, QueueLook } from './cluster/broker.ts'
 import type { Depths } from './cluster/depths.ts'
 import type { Prometheus } from './cluster/prometheus.ts'
 import { SecretProblem, type Secrets } from './cluster/secrets.ts'
+import type { Sleepers, Waking } from './cluster/sleepers.ts'
 import { ensureTopology } from './cluster/topology.ts'
 import type { Pipeline } from './decide/pipeline.ts'
 import type { Plan } from './decide/plan.ts'
@@ -16,6 +18,7 @@ const TOPOLOGY_MS = 30_000
 const ARCHIVE_MS = 15_000
 
 export type ObserveContext = {
+  sleepers: Pick<Sleepers, 'wakingOf'>
   secrets: Secrets
   /** The broker of a pipeline. @throws SecretProblem when a connection Secret is missing or incomplete */
   broker: (namespace: string, spec: PipelineSpec) => Promise<Broker>
@@ -32,6 +35,8 @@ export type PipelineMemory = {
   samples: Sample[]
   /** The last look at its queues. */
   looks: QueueLook[]
+  /** What had been published when the pipeline was woken, while its statistics may not show by what. */
+  beforeWaking: number | undefined
   scaling: Memory | undefined
   /** What its spec asks of the broker; made anew with each generation. */
   asked: Asked
@@ -73,6 +78,7 @@ export const createMemories = (): Memories => {
       const memory: PipelineMemory = {
         samples: [],
         looks: [],
+        beforeWaking: undefined,
         scaling: undefined,
         asked,
         topology: { declared: '', atMs: 0, problem: undefined },
@@ -123,6 +129,18 @@ const countDeadLetters = (
 }
 
 /**
+ * A look at a queue with what woke its pipeline, until the statistics show that, too: without, the queue would look empty
+ * again to the next decision. What was published never goes back, as of a broker that began again.
+ * @param before messages that the statistics had counted as published when it was woken
+ */
+export const awoken = (look: QueueLook, waking: Waking, before: number): QueueLook => {
+  const missing = before + waking.ready - look.published
+  if (missing <= 0) return look
+  const atMs = Math.max(look.atMs, waking.atMs)
+  return { ...look, ready: look.ready + missing, published: look.published + missing, atMs }
+}
+
+/**
  * Reads the broker: declares what is missing when `declare`, at most twice a minute unless the spec asks for something else, and looks
  * at the queues. A broker that cannot be asked is a finding, no failure.
  */
@@ -147,7 +165,11 @@ export const observeBroker = async (
       memory.topology = { declared: text, atMs: context.now(), problem: await ensureTopology(broker, topology) }
     const all = await context.depths.look(broker, pipeline.spec.signals.scaling.pollingInterval * 900)
     const looks = queues.flatMap((name) => all.get(name) ?? [])
-    const main = looks.find(({ name }) => name === names.queue)
+    const told = looks.find(({ name }) => name === names.queue)
+    const waking = context.sleepers.wakingOf(keyOf(pipeline))
+    memory.beforeWaking =
+      waking === undefined ? undefined : (memory.beforeWaking ?? memory.samples.at(-1)?.published ?? told?.published)
+    const main = told && waking ? awoken(told, waking, memory.beforeWaking ?? told.published) : told
     const dead = looks.filter(({ name }) => name === names.deadLetterQueue || name === names.parkedQueue)
     if (main !== undefined && main.atMs !== memory.samples.at(-1)?.atMs)
       memory.samples = [...memory.samples.filter(({ atMs }) => atMs > main.atMs - SAMPLES_MS), main]

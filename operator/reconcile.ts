@@ -5,20 +5,20 @@ import type { Applier } from '#kit/apply.ts'
 import type { Client, KubeObject } from '#kit/client.ts'
 import type { Recorder } from '#kit/events.ts'
 import { hasFinalizer, withFinalizer } from '#kit/finalizers.ts'
-import { objectPath } from '#kit/resource.ts'
 import type { Done } from '#kit/work-queue.ts'
 import { carryOut, deploymentsOf } from './actions.ts'
 import type { QueueLook } from './cluster/broker.ts'
-import { type Caches, PIPELINES } from './cluster/caches.ts'
+import type { Caches } from './cluster/caches.ts'
 import type { Handover } from './cluster/handover.ts'
 import type { Keda } from './cluster/keda.ts'
 import type { Monitors } from './cluster/monitors.ts'
 import type { Pods } from './cluster/pods.ts'
 import type { Values } from './cluster/prometheus.ts'
+import type { Sleepers } from './cluster/sleepers.ts'
 import { removeFormerQueues } from './cluster/topology.ts'
 import type { Release } from './decide/deployment.ts'
-import { type DrainPlan, decideDrain, heldDrain } from './decide/drain.ts'
-import { type Component, FINALIZER, type Pipeline, type PipelineStatus, queueHolder } from './decide/pipeline.ts'
+import { decideDrain, heldDrain } from './decide/drain.ts'
+import { type Component, FINALIZER, type Pipeline, queueHolder } from './decide/pipeline.ts'
 import { numberIn, type Observed, type Owned, observationOf, planOf } from './decide/plan.ts'
 import type { Refusal } from './decide/refusal.ts'
 import { type ChildKind, RESOURCES } from './decide/resources.ts'
@@ -32,8 +32,9 @@ import { observeDrain, tellPods } from './drain.ts'
 import { finalize } from './finalize.ts'
 import { type ObserveContext, observeBroker, type PipelineMemory } from './observe.ts'
 import type { PipelineMetrics } from './pipeline-metrics.ts'
+import { patch, recordScaling, tell } from './report.ts'
 import { observeRollouts } from './rollouts.ts'
-import { isStatusDue, statusOf } from './status.ts'
+import { statusOf } from './status.ts'
 
 export type Context = ObserveContext & {
   client: Client
@@ -41,6 +42,7 @@ export type Context = ObserveContext & {
   caches: Caches
   pods: Pods
   handOver: Handover
+  sleepers: Sleepers
   monitors: Monitors
   keda: Keda
   record: Recorder
@@ -54,14 +56,6 @@ const KINDS = Object.keys(RESOURCES) as ChildKind[]
 const ENDING_MS = 5_000
 /** How often pods that go are asked whether they have finished. */
 const DRAIN_LOOK_MS = 1_000
-
-const patch = (context: Context, { metadata }: Pipeline, subresource: '' | '/status', body: object): Promise<unknown> =>
-  context.client.request({
-    method: 'PATCH',
-    path: `${objectPath(PIPELINES, metadata.namespace ?? '', metadata.name)}${subresource}`,
-    body,
-    contentType: 'application/merge-patch+json',
-  })
 
 /** Sets our finalizer: the first write, before anything outside of the cluster is made. */
 const addFinalizer = (context: Context, pipeline: Pipeline): Promise<unknown> =>
@@ -105,50 +99,10 @@ const ensureKeda = async (
   return keda.ensure(pipeline, scaledObjectOf(pipeline, managementUri))
 }
 
-/** Writes the status when it is due, and an event when the reason of Ready is another. */
-const tell = async (context: Context, pipeline: Pipeline, status: PipelineStatus): Promise<void> => {
-  context.pipelineMetrics.conditions(pipeline, status.conditions)
-  const memory = context.memories.of(pipeline)
-  const writtenMs = memory.statusAtMs === undefined ? undefined : context.now() - memory.statusAtMs
-  if (!isStatusDue(pipeline.status, status, writtenMs)) return
-  memory.statusAtMs = context.now()
-  const gone = Object.keys(pipeline.status ?? {}).filter((field) => !(field in status))
-  const cleared = Object.fromEntries(gone.map((field) => [field, null]))
-  await patch(context, pipeline, '/status', { status: { ...cleared, ...status } })
-  const [before, after] = [pipeline.status?.conditions?.[0], status.conditions[0]]
-  if (after !== undefined && before?.reason !== after.reason)
-    context.record(pipeline, {
-      type: after.status === 'False' ? 'Warning' : 'Normal',
-      reason: after.reason,
-      action: 'Reconcile',
-      note: after.message,
-    })
-}
-
-/**
- * Events of a change of the number: of the decision when it is made, of the pods when they go, stay after all, or had
- * no time to finish.
- * @param scaled the Deployment has another number now
- */
-const recordScaling = (
-  { record, pipelineMetrics }: Context,
-  pipeline: Pipeline,
-  { reason, message }: ScalingPlan,
-  { status, news }: DrainPlan,
-  scaled: boolean,
-): void => {
-  const begun = status !== undefined && pipeline.status?.scaling?.drain === undefined
-  const isOver = news !== undefined && (scaled || news.reason === 'DrainCancelled')
-  if (begun || (scaled && (news === undefined || news.reason === 'DrainCancelled')))
-    record(pipeline, { type: 'Normal', reason, action: 'Scale', note: `signals: ${message}` })
-  if (!isOver) return
-  pipelineMetrics.drained(news.reason)
-  record(pipeline, { ...news, type: news.reason === 'DrainTimedOut' ? 'Warning' : 'Normal', action: 'Drain' })
-}
-
 /** Brings one pipeline to what its spec says: observe, decide, apply, status. */
 export const reconcile = async (context: Context, key: string): Promise<Done> => {
   const pipeline = context.caches.pipeline(key)
+  if (pipeline === undefined || pipeline.metadata.deletionTimestamp !== undefined) context.sleepers.awake(key)
   if (pipeline === undefined) return undefined
   if (pipeline.metadata.deletionTimestamp !== undefined) return finalize(context, pipeline)
   const { spec, metadata } = pipeline
@@ -199,6 +153,7 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
     : decideDrain({ ...numbers, pods: leaving, drain: spec.signals.scaling.drain, nowMs })
   const signals = elsewhere === undefined ? drain.replicas : undefined
   const replicas = { producer: spec.producer.replicas, signals, api: spec.api.replicas }
+  const sleeps = !blocked && signals === 0 && spec.signals.scaling.provider === 'Native'
   const keys = decideKeys(keysSecret, versions?.keys, cached)
   const secrets = { connections: versions?.connections ?? '', keys }
   const observed: Observed = {
@@ -216,6 +171,8 @@ export const reconcile = async (context: Context, key: string): Promise<Done> =>
   memory.formerQueues = former.emptySince
 
   // Apply.
+  if (sleeps) context.sleepers.asleep(key, await context.broker(metadata.namespace ?? '', spec), names.queue)
+  else context.sleepers.awake(key)
   await tellPods(context.pods, metadata.namespace ?? '', drain, nowMs)
   const { deployments: applied, refusal, ending } = await carryOut(context, plan.actions)
   if (ending) return { afterMs: ENDING_MS }

@@ -1,5 +1,6 @@
 import { loadavg } from 'node:os'
 import { benchApi } from './api.ts'
+import { benchColdStart } from './cold-start.ts'
 import { benchDrain } from './drain.ts'
 import { benchIngest } from './ingest.ts'
 import { benchOperator } from './operator.ts'
@@ -23,6 +24,10 @@ const BENCHES: Record<string, Bench> = {
   ingest: { run: benchIngest, limitedBy: SHARED_CORES },
   pipeline: { run: benchPipeline, limitedBy: SHARED_CORES },
   drain: { run: benchDrain, limitedBy: SHARED_CORES },
+  'cold-start': {
+    run: benchColdStart,
+    limitedBy: 'the clocks of broker and operator, and what a node needs for a pod',
+  },
   api: { run: benchApi, limitedBy: SHARED_CORES },
   scaling: { run: () => benchScaling(process.argv.includes('--simulate')), limitedBy: 'nothing: it is a model' },
   operator: {
