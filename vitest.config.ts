@@ -36,6 +36,7 @@ export default defineConfig({
         },
       },
       aside('operator'),
+      system('keda'),
       system('integration'),
       system('charts'),
       system('e2e'),

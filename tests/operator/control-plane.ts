@@ -48,6 +48,17 @@ const CONTROLLERS = [
   'disruption-controller',
 ]
 
+/** What an aggregated API, such as KEDA's external metrics, knows the API server by. */
+const frontProxyFlags = (folder: string): string[] => [
+  `--requestheader-client-ca-file=${folder}/front-proxy-ca.crt`,
+  '--requestheader-allowed-names=front-proxy-client',
+  '--requestheader-username-headers=X-Remote-User',
+  '--requestheader-group-headers=X-Remote-Group',
+  '--requestheader-extra-headers-prefix=X-Remote-Extra-',
+  `--proxy-client-cert-file=${folder}/front-proxy.crt`,
+  `--proxy-client-key-file=${folder}/front-proxy.key`,
+]
+
 const userOf = (name: string, folder: string) => ({
   'client-certificate': join(folder, `${name}.crt`),
   'client-key': join(folder, `${name}.key`),
@@ -64,12 +75,13 @@ const kubeconfig = (server: string, folder: string, user: object): string =>
   })
 
 const makePki = async (folder: string): Promise<void> => {
-  await makeAuthority(folder, 'ca')
+  await Promise.all([makeAuthority(folder, 'ca'), makeAuthority(folder, 'front-proxy-ca')])
   const hosts = 'DNS:localhost,IP:127.0.0.1'
   await Promise.all([
     makeCertificate(folder, { name: 'apiserver', ca: 'ca', subject: '/CN=kube-apiserver', hosts }),
     makeCertificate(folder, { name: 'admin', ca: 'ca', subject: '/O=system:masters/CN=admin' }),
     makeCertificate(folder, { name: 'kcm', ca: 'ca', subject: '/O=system:masters/CN=kube-controller-manager' }),
+    makeCertificate(folder, { name: 'front-proxy', ca: 'front-proxy-ca', subject: '/CN=front-proxy-client' }),
     makeTokenKeys(folder),
   ])
 }
@@ -113,19 +125,20 @@ const startApiServer = (folder: string, port: number, etcdPort: number, ready: (
       '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
       `--audit-policy-file=${folder}/audit-policy.json`,
       `--audit-log-path=${folder}/audit.log`,
+      ...frontProxyFlags(folder),
       '--audit-log-maxsize=20000', // megabytes; at 100, the default, the log would begin anew in the midst of a test
     ],
     ready,
   )
 
-const startControllerManager = (folder: string, port: number): Promise<PlaneProcess> =>
+const startControllerManager = (folder: string, port: number, more: readonly string[]): Promise<PlaneProcess> =>
   startPlaneProcess(
     folder,
     'kube-controller-manager',
     binary('kubernetes', 'kube-controller-manager'),
     [
       `--kubeconfig=${folder}/kcm.kubeconfig`,
-      `--controllers=${CONTROLLERS.join(',')}`,
+      `--controllers=${[...CONTROLLERS, ...more].join(',')}`,
       `--root-ca-file=${folder}/ca.crt`,
       `--service-account-private-key-file=${folder}/sa.key`,
       '--leader-elect=false',
@@ -141,9 +154,10 @@ const startControllerManager = (folder: string, port: number): Promise<PlaneProc
 
 /**
  * Starts a control plane with the CRD of this checkout; takes some seconds.
+ * @param more controllers beside those that every operator's objects need
  * @throws Error with the end of the log of what did not start
  */
-export const openControlPlane = async (): Promise<ControlPlane> => {
+export const openControlPlane = async (more: readonly string[] = []): Promise<ControlPlane> => {
   for (const tool of ['etcd', 'kubernetes'] as const) await ensureTool(tool)
   const folder = mkdtempSync(join(tmpdir(), 'xrayiot-plane-'))
   const [etcdPort, peerPort, port, kcmPort] = await Promise.all([freePort(), freePort(), freePort(), freePort()])
@@ -174,7 +188,7 @@ export const openControlPlane = async (): Promise<ControlPlane> => {
   try {
     const etcd = await start(startEtcd(folder, etcdPort, peerPort))
     let apiServer = await start(startApiServer(folder, port, etcdPort, isReady))
-    const controllers = await start(startControllerManager(folder, kcmPort))
+    const controllers = await start(startControllerManager(folder, kcmPort, more))
     const crd = parse(readFileSync(join(CHECKOUT, CRD_FILE), 'utf8'))
     await api.call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', crd)
     const { group, names, versions } = crd.spec

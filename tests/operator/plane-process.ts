@@ -24,10 +24,11 @@ export const startPlaneProcess = async (
   command: string,
   args: string[],
   ready: () => Promise<boolean>,
+  env: Record<string, string> = {},
 ): Promise<PlaneProcess> => {
   const file = join(folder, `${name}.log`)
   const log = openSync(file, 'a')
-  const child = spawn(command, args, { stdio: ['ignore', log, log], cwd: folder })
+  const child = spawn(command, args, { stdio: ['ignore', log, log], cwd: folder, env: { ...process.env, ...env } })
   closeSync(log)
   const { pid } = child
   if (pid === undefined) throw new Error(`${command} could not be started`)
