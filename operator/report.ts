@@ -31,7 +31,7 @@ export const patch = (
     contentType: 'application/merge-patch+json',
   })
 
-/** Writes the status when it is due, and an event when the reason of Ready is another. */
+/** Writes the status when it is due, and an event when the reason of Ready, or who scales, is another. */
 export const tell = async (context: ReportContext, pipeline: Pipeline, status: PipelineStatus): Promise<void> => {
   context.pipelineMetrics.conditions(pipeline, status.conditions)
   const memory = context.memories.of(pipeline)
@@ -41,14 +41,21 @@ export const tell = async (context: ReportContext, pipeline: Pipeline, status: P
   const gone = Object.keys(pipeline.status ?? {}).filter((field) => !(field in status))
   const cleared = Object.fromEntries(gone.map((field) => [field, null]))
   await patch(context, pipeline, '/status', { status: { ...cleared, ...status } })
-  const [before, after] = [pipeline.status?.conditions?.[0], status.conditions[0]]
-  if (after !== undefined && before?.reason !== after.reason)
-    context.record(pipeline, {
-      type: after.status === 'False' ? 'Warning' : 'Normal',
-      reason: after.reason,
-      action: 'Reconcile',
-      note: after.message,
-    })
+  const tellChange = (type: string, action: string): void => {
+    const [before, after] = [pipeline.status?.conditions, status.conditions].map((conditions) =>
+      conditions?.find((condition) => condition.type === type),
+    )
+    if (after !== undefined && before?.reason !== after.reason)
+      context.record(pipeline, {
+        type: after.status === 'False' ? 'Warning' : 'Normal',
+        reason: after.reason,
+        action,
+        note: after.message,
+      })
+  }
+  tellChange('Ready', 'Reconcile')
+  // What the operator decides itself is told when it scales.
+  if (status.scaling?.inputs?.elsewhere != null) tellChange('ScalingActive', 'Scale')
 }
 
 /**

@@ -75,7 +75,7 @@ const say = (site: Site, status: object) => plane.api.call('PATCH', `${scaledObj
 const condition = (type: string, status: string, message = '') => ({ type, status, reason: 'ScaledObject', message })
 const ready = { conditions: [condition('Ready', 'True'), condition('Active', 'True'), condition('Fallback', 'False')] }
 
-it('says that KEDA is missing, and goes on by itself when it comes', () =>
+it('says that KEDA is missing, and goes on by itself when it comes, also when it was there before', () =>
   withSite('missing', async (site) => {
     await site.create({ signals: { scaling: scaling('KEDA') } })
     await site.condition('Ready', 'True')
@@ -93,6 +93,16 @@ it('says that KEDA is missing, and goes on by itself when it comes', () =>
     const [credentials] = await site.objects('triggerauthentications')
     for (const object of [credentials, await made(site)])
       expect(object?.metadata.ownerReferences).toMatchObject([{ kind: 'XRayPipeline', name: 'missing' }])
+
+    const definition = `${CRDS}/scaledobjects.keda.sh`
+    await plane.api.call('DELETE', definition)
+    await site.condition('ScalingActive', 'False', 'KedaMissing')
+    await must('the definition to be gone', KEDA_LIMIT_MS, async () =>
+      (await plane.api.ask('GET', definition)).status === 404 ? true : undefined,
+    )
+    for (const found of await kedaDefinitions())
+      if (definition.endsWith(found.metadata.name)) await plane.api.call('POST', CRDS, found)
+    await made(site)
   }))
 
 describe('a pipeline that is left to KEDA', () => {
@@ -257,6 +267,13 @@ describe("while another's scaler is there", () => {
         spec: specOf(site),
       })
       expect(await site.condition('ScalingActive', 'False', 'Conflict')).toContain(' foreign scales the same pods')
+      await must(
+        'an event that names it',
+        20_000,
+        async () =>
+          (await site.objects('events')).some(({ reason, type }) => reason === 'Conflict' && type === 'Warning') ||
+          undefined,
+      )
       await scaleAsHpa(site, 2)
       await site.change({ signals: { scaling: { minReplicaCount: 4 } } })
       await site.condition('ScalingActive', 'False', 'Conflict')
