@@ -120,6 +120,9 @@ const verdictOf = ({ metadata, status }: KubeObject): Elsewhere => {
  */
 export const elsewhereOf = (pipeline: Pipeline, seen: ScalersSeen): Elsewhere | undefined => {
   const { scaling, replicas } = pipeline.spec.signals
+  // An operator that has just started goes by what the status shows, until it knows better.
+  const former = pipeline.status?.scaling?.inputs?.elsewhere
+  if (!seen.listed && former != null) return former
   const { own, ownAutoscaler, foreign } = sorted(pipeline, seen)
   if (foreign.length > 0) {
     const names = foreign.join(' and ')
@@ -142,9 +145,7 @@ export const elsewhereOf = (pipeline: Pipeline, seen: ScalersSeen): Elsewhere | 
     if (own === undefined) return { reason: 'KedaPending', message: 'the ScaledObject is being made' }
     return verdictOf(own)
   }
-  const leaving = own !== undefined || ownAutoscaler
-  // Of an operator that has just started: what the status shows may still be there.
-  if (leaving || (!seen.listed && pipeline.status?.scaling?.inputs?.elsewhere !== undefined))
+  if (own !== undefined || ownAutoscaler)
     return {
       reason: 'KedaLeaving',
       message: `the ScaledObject ${pipeline.metadata.name} and its HPA are being removed, the former by KEDA's operator`,

@@ -80,4 +80,14 @@ export const CONTROLS = {
       },
     ],
   },
+  'forgets-who-scales': {
+    what: 'an operator that has just started takes a ScaledObject that is not listed yet for one that is not there',
+    edits: [
+      {
+        file: 'operator/decide/scalers.ts',
+        from: 'if (!seen.listed && former != null) return former',
+        to: '',
+      },
+    ],
+  },
 } as const satisfies Record<string, Sabotage>

@@ -29,16 +29,21 @@ afterAll(() => plane?.close())
 /** Runs on a site with an operator of its own. */
 const withSite = async (
   name: string,
-  run: (site: Site, by: Installation) => Promise<void>,
+  run: (site: Site, by: Installation, restart: () => Promise<void>) => Promise<void>,
   edits: readonly Edit[] = [],
 ) => {
   const site = await openSite(plane.api, name, () => 'serves')
   try {
     const installation = await install(plane, [`watchNamespaces={${name}}`], name)
     const options = edits.length === 0 ? IMPATIENT : `${IMPATIENT} ${toNodeOptions(edits, 1)}`
-    const operator = await installation.start({ PIPELINE_IMAGE: 'xrayiot:good' }, options)
+    const start = () => installation.start({ PIPELINE_IMAGE: 'xrayiot:good' }, options)
+    let operator = await start()
+    const restart = async (): Promise<void> => {
+      await operator.stop()
+      operator = await start()
+    }
     try {
-      await run(site, installation)
+      await run(site, installation, restart)
     } finally {
       await operator.stop()
     }
@@ -105,6 +110,43 @@ it('says that KEDA is missing, and goes on by itself when it comes, also when it
     await made(site)
   }))
 
+/** What an operator that takes over a pipeline that is left to KEDA writes, and the status before and after. */
+const takenOver = async (name: string, edits: readonly Edit[]) => {
+  let seen: { written: string[]; statuses: unknown[] } | undefined
+  await withSite(
+    name,
+    async (site, { user }, restart) => {
+      await site.create({ signals: { scaling: scaling('KEDA') } })
+      await made(site)
+      await say(site, ready)
+      await site.condition('ScalingActive', 'True', 'LeftToKeda')
+      const writesSince = (mark: number) =>
+        plane.audit
+          .since(mark)
+          // That keys which are there are made is refused.
+          .filter(({ user: by, verb, code }) => by === user && WRITES.includes(verb) && code < 400)
+          .filter(({ resource }) => resource !== 'leases')
+      await must('an operator that has nothing to write', 40_000, async () => {
+        const mark = plane.audit.mark()
+        await delay(2_000)
+        return writesSince(mark).length === 0 ? true : undefined
+      })
+      const before = await site.status()
+      const mark = plane.audit.mark()
+      await restart()
+      await must('the new operator to follow ScaledObjects', 20_000, async () => {
+        const entries = plane.audit.since(mark).filter(({ user: by }) => by === user)
+        return entries.some(({ verb, resource }) => verb === 'watch' && resource === 'scaledobjects') || undefined
+      })
+      await delay(3_000) // three of the pipeline's reconciles
+      const written = writesSince(mark).map(({ verb, resource, name: object }) => `${verb} ${resource}/${object}`)
+      seen = { written, statuses: [before, await site.status()] }
+    },
+    edits,
+  )
+  return seen
+}
+
 describe('a pipeline that is left to KEDA', () => {
   it('shows what KEDA says, is scaled by KEDA alone, and keeps its pods when the provider changes', () =>
     withSite('left', async (site, { user }) => {
@@ -161,6 +203,14 @@ describe('a pipeline that is left to KEDA', () => {
         expect([provider, await count(site)]).toEqual([provider, before])
       }
     }))
+
+  it('is not written to by an operator that has just started', async () => {
+    const seen = await takenOver('restarts', [])
+    expect(seen?.statuses[1]).toEqual(seen?.statuses[0])
+    expect(seen?.written).toEqual([])
+  })
+  it('control: by one that forgets who scales it is', async () =>
+    expect((await takenOver('forgets', CONTROLS['forgets-who-scales'].edits))?.written).not.toEqual([]))
 
   it('control: without another owner for it the number is lost', () =>
     withSite(
