@@ -1,5 +1,5 @@
 import type { Applier } from '#kit/apply.ts'
-import { ApiError, type KubeObject } from '#kit/client.ts'
+import { ApiError, isConflict, type KubeObject } from '#kit/client.ts'
 import type { Handover } from './cluster/handover.ts'
 import { COMPONENTS, type Component } from './decide/pipeline.ts'
 import type { Action } from './decide/plan.ts'
@@ -50,6 +50,9 @@ export const carryOut = async (hands: Hands, actions: readonly Action[]): Promis
       if (action.do === 'apply') await apply(hands, action, outcome.deployments)
       else await remove(hands, action)
     } catch (error) {
+      // What was to be removed has changed meanwhile: it is looked at again once the cache shows how, or at the next look.
+      // The status must not wait for that: a Deployment's change is what moves a disruption budget.
+      if (action.do === 'remove' && isConflict(error)) continue
       if (!(error instanceof ApiError)) throw error
       const { metadata } = action.do === 'apply' ? action.intent : action.object
       const grade = gradeOf(error, `${RESOURCES[action.kind].kind} ${metadata.name}`)
