@@ -12,6 +12,8 @@ const removalOf = (name: string): Action => ({ do: 'remove', kind: 'disruptionBu
 const pipelineMetrics = {
   conditions: () => undefined,
   forget: () => undefined,
+  draining: () => undefined,
+  drained: () => undefined,
   skipped: () => undefined,
   drifted: () => undefined,
   orphaned: () => undefined,
@@ -28,7 +30,8 @@ const remove = async (error: Error): Promise<string[]> => {
       removed.push(metadata.name)
     },
   }
-  await carryOut({ applier, pipelineMetrics }, [removalOf('first'), removalOf('second')])
+  const handOver = () => Promise.reject(new Error('nothing is handed over here'))
+  await carryOut({ applier, handOver, pipelineMetrics }, [removalOf('first'), removalOf('second')])
   return removed
 }
 
