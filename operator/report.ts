@@ -41,7 +41,7 @@ export const tell = async (context: ReportContext, pipeline: Pipeline, status: P
   const gone = Object.keys(pipeline.status ?? {}).filter((field) => !(field in status))
   const cleared = Object.fromEntries(gone.map((field) => [field, null]))
   await patch(context, pipeline, '/status', { status: { ...cleared, ...status } })
-  const tellChange = (type: string, action: string): void => {
+  const tellChange = ({ type, action }: { type: string; action: string }): void => {
     const [before, after] = [pipeline.status?.conditions, status.conditions].map((conditions) =>
       conditions?.find((condition) => condition.type === type),
     )
@@ -53,9 +53,9 @@ export const tell = async (context: ReportContext, pipeline: Pipeline, status: P
         note: after.message,
       })
   }
-  tellChange('Ready', 'Reconcile')
+  tellChange({ type: 'Ready', action: 'Reconcile' })
   // What the operator decides itself is told when it scales.
-  if (status.scaling?.inputs?.elsewhere != null) tellChange('ScalingActive', 'Scale')
+  if (status.scaling?.inputs?.elsewhere != null) tellChange({ type: 'ScalingActive', action: 'Scale' })
 }
 
 /**

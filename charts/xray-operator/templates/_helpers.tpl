@@ -39,5 +39,5 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 - { apiGroups: [""], resources: [secrets], verbs: [get, create, delete] }
 - { apiGroups: [""], resources: [pods], verbs: [list, patch] }
 - { apiGroups: [""], resources: [pods/log], verbs: [get] }
-- { apiGroups: [events.k8s.io], resources: [events], verbs: [create, patch] }
+- { apiGroups: [events.k8s.io], resources: [events], verbs: [get, create, patch] }
 {{- end }}
