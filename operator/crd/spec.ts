@@ -5,13 +5,15 @@ import { scalingSchema } from './scaling.ts'
 import { flag, integer, list, object, rule, type Schema, text, withDefaults } from './schema.ts'
 
 const NAME = '^[A-Za-z0-9._-]+$'
+/** What an object may be called: a DNS subdomain (RFC 1123). */
+const OBJECT_NAME = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'
 const QUANTITY = '^[0-9]+(Ki|Mi|Gi|Ti)?$'
 
 /** A Secret, in the words of the Service Binding specification where it is a connection. */
 const secretRef = (what: string, keys: string): Schema =>
   object(
     `The Secret with ${what}, in the pipeline's namespace. When it changes, the pods are started anew.`,
-    { name: text(`Its name. It has ${keys}.`, { minLength: 1 }) },
+    { name: text(`Its name. It has ${keys}.`, { minLength: 1, pattern: OBJECT_NAME }) },
     { required: ['name'] },
   )
 const connection = (keys: string): Schema => secretRef('the connection', keys)

@@ -123,7 +123,8 @@ describe('pods that are taken away', { timeout: 180_000 }, () => {
 
 /** Takes two of three pods away; the operator is killed when its n-th write of that is done, before it hears of it. */
 const killedAt = async (killAt: number, name: string, edits: readonly Edit[] = []) => {
-  let [killed, writes]: [string | undefined, string[]] = [undefined, []]
+  let killed: string | undefined
+  let writes: string[] = []
   const violations: string[] = []
   await withVictims(name, edits, async (stage, victims) => {
     victims.finish()
@@ -132,8 +133,8 @@ const killedAt = async (killAt: number, name: string, edits: readonly Edit[] = [
       when: 'applied',
       matches: ({ ordinal }) => stage.proxy.writes()[past + killAt - 1]?.ordinal === ordinal,
       act: async ({ asked }) => {
-        killed = named(asked)
         await stage.kill()
+        killed = named(asked) // now the next one may be started
       },
     })
     await stage.change(signals(1))
