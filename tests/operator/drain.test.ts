@@ -103,6 +103,9 @@ describe('pods that are taken away', { timeout: 180_000 }, () => {
       expect(await untilEvent(stage, 'DrainTimedOut')).toBe(
         'signals: 3 -> 1 although 2 of 2 had not finished after 3 s',
       )
+      await must('both to be seen as lost', 10_000, async () =>
+        victims.lost().length >= going.length ? true : undefined,
+      )
       expect(victims.lost().sort()).toEqual(going.sort())
     }))
 
