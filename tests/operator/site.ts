@@ -8,6 +8,7 @@ import { type Fate, startKubelet } from './kubelet.ts'
 
 type Status = {
   observedGeneration: number
+  backlog?: number
   conditions?: { type: string; status: string; reason: string; message: string }[]
   components?: Record<string, { desired: number; ready: number; image: string }>
 }

@@ -26,7 +26,7 @@ export type Stage = Site & {
   restart: (edits?: readonly Edit[]) => Promise<Operator>
   /** Kills every operator. */
   kill: () => Promise<void>
-  /** Waits until the pipeline is ready, its former settings are removed, and nothing has been written for a while. */
+  /** Waits until the pipeline is ready, its backlog known, its former settings are removed, and nothing has been written for a while. */
   settled: () => Promise<void>
   /**
    * Waits until the end is that of runs that nothing disturbed, for a while if need be, and until nothing is written.
@@ -89,6 +89,8 @@ const openStage = async (plane: ControlPlane, namespace: string): Promise<Stage>
     },
     settled: async () => {
       await site.condition('Ready', 'True')
+      // The broker tells of a new queue some seconds late.
+      await must('the backlog to be known', 60_000, async () => (await site.status()).backlog)
       await must('the former settings to be removed', 60_000, async () => {
         const settings = await site.objects('configmaps')
         return (
