@@ -71,6 +71,9 @@ it('under load the pods that are told to go are those that go, and nothing is de
     ((await counters()).ack ?? 0) >= accepted ? true : undefined,
   )
   expect((await counters()).redeliver ?? 0).toBe(0)
-  expect(await (await openBroker()).depth(`${NAME}.raw.q`)).toBe(0)
+  const broker = await openBroker()
+  await eventually('the queue to be empty', 30, async () =>
+    (await broker.depth(`${NAME}.raw.q`)) === 0 ? true : undefined,
+  )
   await conditionHolds(NAME, 'Ready', 'True')
 })
