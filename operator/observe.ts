@@ -141,8 +141,8 @@ export const awoken = (look: QueueLook, waking: Waking, before: number): QueueLo
 }
 
 /**
- * Reads the broker: declares what is missing when `declare`, at most twice a minute unless the spec asks for something else, and looks
- * at the queues. A broker that cannot be asked is a finding, no failure.
+ * Reads the broker: declares what is missing when `declare`, at most twice a minute unless the spec asks for something
+ * else, and looks at the queues. A broker that cannot be asked is a finding, no failure.
  */
 export const observeBroker = async (
   context: ObserveContext,

@@ -89,13 +89,13 @@ const scalingOf = (
 
 /** Has the ScaledObject made, or removed, that the provider asks for; one of another's in its place is left alone. */
 const ensureKeda = async (
-  { keda, secrets }: Context,
+  { keda, broker }: Context,
   pipeline: Pipeline,
   elsewhere: Elsewhere | undefined,
 ): Promise<Refusal | undefined> => {
   if (pipeline.spec.signals.scaling.provider !== 'KEDA') return keda.ensure(pipeline, {})
   if (elsewhere?.reason === 'Conflict') return undefined
-  const { managementUri } = await secrets.broker(pipeline.metadata.namespace ?? '', pipeline.spec)
+  const { managementUri } = await broker(pipeline.metadata.namespace ?? '', pipeline.spec)
   return keda.ensure(pipeline, scaledObjectOf(pipeline, managementUri))
 }
 
