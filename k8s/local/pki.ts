@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { run } from './command.ts'
@@ -81,7 +82,9 @@ export const makeCertificate = async (folder: string, { name, ca, subject, hosts
       file(`${ca}.crt`),
       '-CAkey',
       file(`${ca}.key`),
-      '-CAcreateserial',
+      // Not from a file that all of a folder share: some are made at once. 120 random bits (RFC 5280, 4.1.2.2).
+      '-set_serial',
+      `0x7f${randomBytes(15).toString('hex')}`,
       '-extfile',
       file(`${name}.ext`),
       '-out',
