@@ -54,6 +54,8 @@ export const startOperator =
     const namespaces = config.WATCH_NAMESPACES.split(',').filter((namespace) => namespace !== '')
 
     const client = createClient(kubeConfig, { userAgent: MANAGER, metrics: kit.client })
+    // Of its own, so that a renewal waits for no other request on its connection, and for no slot.
+    const leaseClient = createClient(kubeConfig, { userAgent: MANAGER, metrics: kit.client })
     const expectations = createExpectations(elapsedMs)
     const writer = expecting(
       fenced(client, () => lease.isLeader()),
@@ -103,7 +105,7 @@ export const startOperator =
     })
     kit.watchQueue(controller.state)
     const lease = holdLease(
-      client,
+      leaseClient,
       { namespace: config.POD_NAMESPACE, name: config.LEASE_NAME, identity: config.POD_NAME },
       () => {
         log.info('leading')
@@ -128,7 +130,13 @@ export const startOperator =
         },
       ],
       ['send the last events', events.close],
-      ['release the lease', lease.release],
+      [
+        'release the lease',
+        async () => {
+          await lease.release()
+          await leaseClient.close()
+        },
+      ],
       [
         'leave the API server',
         async () => {

@@ -49,6 +49,8 @@ const collectionOf = ({ kind, metadata }: KubeObject, home: string): string => {
     case 'Role':
     case 'RoleBinding':
       return `${RBAC}/namespaces/${namespace}/${kind.toLowerCase()}s`
+    case 'FlowSchema':
+      return '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas'
     default:
       return `${RBAC}/${kind.toLowerCase()}s`
   }
@@ -77,7 +79,7 @@ export const install = async (
   await ensureTool('helm')
   const objects = render(namespace, values)
   await api.ask('POST', '/api/v1/namespaces', { metadata: { name: namespace } })
-  const access = objects.filter(({ kind }) => /^(ServiceAccount|(Cluster)?Role(Binding)?)$/.test(kind))
+  const access = objects.filter(({ kind }) => /^(ServiceAccount|FlowSchema|(Cluster)?Role(Binding)?)$/.test(kind))
   for (const object of access)
     await api.call(
       'PATCH',
