@@ -55,7 +55,7 @@ describe('when the broker', { timeout: 600_000 }, () => {
         if (!operator.running()) violations.push(`${name}: the operator ended`)
       }
       const end = await stage.endState()
-      expect(violations).toEqual([])
+      expect(violations.join('\n')).toBe('')
       expect(end.broker).toEqual(before.broker)
       // Only the settings that each change replaced.
       expect(removed(end).filter((effect) => !effect.startsWith('removed configmaps'))).toEqual([])

@@ -120,6 +120,8 @@ const takenOver = async (name: string, edits: readonly Edit[]) => {
       await made(site)
       await say(site, ready)
       await site.condition('ScalingActive', 'True', 'LeftToKeda')
+      // The broker tells of a new queue some seconds late.
+      await must('the backlog to be known', 60_000, async () => (await site.status()).backlog)
       const writesSince = (mark: number) =>
         plane.audit
           .since(mark)
