@@ -34,7 +34,7 @@ const check =
   }
 
 /** How much of a failure's message is said again at the end, in characters; the whole stands where it happened. */
-const MESSAGE_LENGTH = 400
+const MESSAGE_LENGTH = 1_500
 
 /** What failed, said again at the end, where whoever reads only the last lines of a log finds it. */
 const failuresOf = ({ testResults }: Report): string[] =>

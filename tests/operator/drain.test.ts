@@ -46,15 +46,16 @@ const untilTold = (victims: Victims, count: number): Promise<string[]> =>
     return names.length === count ? names : undefined
   })
 
-/** Waits until so many pods are left, none of them told, and the status says nothing of a drain. */
+/** The pods when so many are left, none of them told, and the status says nothing of a drain. */
+const isOver = async (stage: Stage, victims: Victims, count: number): Promise<string[] | undefined> => {
+  const left = await victims.told()
+  const over = Object.keys(left).length === count && !Object.values(left).includes(true)
+  return over && (await replicasOf(stage)) === count && (await drainOf(stage)) === undefined
+    ? Object.keys(left)
+    : undefined
+}
 const untilOver = (stage: Stage, victims: Victims, count: number): Promise<string[]> =>
-  must(`${count} pods to be left and the drain to be over`, 60_000, async () => {
-    const left = await victims.told()
-    const over = Object.keys(left).length === count && !Object.values(left).includes(true)
-    return over && (await replicasOf(stage)) === count && (await drainOf(stage)) === undefined
-      ? Object.keys(left)
-      : undefined
-  })
+  must(`${count} pods to be left and the drain to be over`, 60_000, () => isOver(stage, victims, count))
 
 const untilEvent = (stage: Stage, reason: string): Promise<string> =>
   must(`an event ${reason}`, 20_000, async () => {
@@ -127,6 +128,7 @@ describe('pods that are taken away', { timeout: 180_000 }, () => {
 /** Takes two of three pods away; the operator is killed when its n-th write of that is done, before it hears of it. */
 const killedAt = async (killAt: number, name: string, edits: readonly Edit[] = []) => {
   let killed: string | undefined
+  let ended: Promise<void> | undefined
   let writes: string[] = []
   const violations: string[] = []
   await withVictims(name, edits, async (stage, victims) => {
@@ -136,16 +138,18 @@ const killedAt = async (killAt: number, name: string, edits: readonly Edit[] = [
       when: 'applied',
       matches: ({ ordinal }) => stage.proxy.writes()[past + killAt - 1]?.ordinal === ordinal,
       act: async ({ asked }) => {
-        await stage.kill()
-        killed = named(asked) // now the next one may be started
+        killed = named(asked)
+        ended = stage.kill()
+        await ended
       },
     })
     await stage.change(signals(1))
     if (killAt > 0) {
       // How often the status tells of what goes on differs: the last writes may not be there.
       await must(`the operator to be killed at its write ${killAt}, or to be done`, 60_000, async () =>
-        killed !== undefined || Object.keys(await victims.told()).length === 1 ? true : undefined,
+        killed !== undefined || (await isOver(stage, victims, 1)) ? true : undefined,
       )
+      await ended // the next one may be started
       if (killed !== undefined) await stage.restart(edits)
     }
     await untilOver(stage, victims, 1).catch((error: Error) => violations.push(error.message))
