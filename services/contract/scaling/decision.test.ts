@@ -404,6 +404,14 @@ describe('when nothing is to do', () => {
     ['the last pod stays for the cooldown', looks(0, 0), 1, {}, 1, 'CoolingDown'],
     ['and goes after it', looks(0, 0), 1, { memory: idle }, 0, 'QueueEmpty'],
     ['the others go by their policy, not at once', looks(0, 0), 20, { memory: idle }, 10, 'QueueEmpty'],
+    [
+      'a burst that was just on is over',
+      looks(0, 0),
+      1,
+      { memory: { ...idle, burstUntilMs: NOW + 1 } },
+      0,
+      'QueueEmpty',
+    ],
     ['the fewest stay', looks(0, 0), 3, { memory: idle, scaling: { minReplicaCount: 2 } }, 2, 'QueueEmpty'],
     [
       'unless fewer are to idle',

@@ -73,8 +73,8 @@ const isBurst = (situation: Situation, wanted: number, eta: number | undefined, 
 type Step = [name: string, reason: ScalingReason, limit: (wanted: number) => number]
 
 /** What stands between the wish and the number, in order. */
-const stepsOf = (situation: Situation, scaling: Scaling, burst: boolean): { stabilize: Step[]; rest: Step[] } => {
-  const { replicas, bounds, inputs, pauses } = situation
+const stepsOf = (situation: Situation, scaling: Scaling, calm: boolean): { stabilize: Step[]; rest: Step[] } => {
+  const { replicas, bounds, pauses, inputs } = situation
   const { current } = replicas
   const { scaleUp, scaleDown } = scaling.behavior
   const near = (wanted: number): boolean =>
@@ -96,7 +96,7 @@ const stepsOf = (situation: Situation, scaling: Scaling, burst: boolean): { stab
       ],
     ],
     rest: [
-      ['Burst', 'BurstHold', notDown(burst || (bounds.burst && inputs.downstreamRate === undefined))],
+      ['Burst', 'BurstHold', notDown(!calm)],
       ['Contradiction', 'DataContradicts', notDown(inputs.contradiction !== undefined)],
       [
         'Policy',
@@ -183,7 +183,9 @@ const judge = (situation: Situation, scaling: Scaling): { verdict: Verdict; trac
   const burst = active && isBurst(situation, recommended, eta, scaling)
   // Below the least and above the most there is nothing to wait for.
   const outside = current > max || (active && current < Math.max(1, min))
-  const { stabilize, rest } = stepsOf(situation, scaling, burst)
+  // With nothing to do the burst is over; how long pods then stay is the cooldown's to say, which the user sets.
+  const calm = !active || (!burst && (!situation.bounds.burst || inputs.downstreamRate !== undefined))
+  const { stabilize, rest } = stepsOf(situation, scaling, calm)
   if (!outside) stabilize.forEach(take)
   const stabilized = wanted
   if (current <= max) rest.forEach(take)
