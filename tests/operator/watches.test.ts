@@ -76,7 +76,9 @@ describe('an operator ends where it should', { timeout: 600_000 }, () => {
       stage.proxy.lines('xraypipelines', { kind: 'drop', matches: () => true })
       await stage.change({ signals: { prefetch: 500 }, producer: { replicas: 1 } })
       stage.proxy.staleAt(undefined)
-      await must('every watch to be refused', 20_000, async () => (refused.size === RESOURCES.length ? true : undefined))
+      await must('every watch to be refused', 20_000, async () =>
+        refused.size === RESOURCES.length ? true : undefined,
+      )
       stage.proxy.lines('xraypipelines', { kind: 'pass' })
       await stage.settled()
       expect(await stage.endsLike(references)).toEqual([])
