@@ -1,4 +1,5 @@
 import { type Figures, figuresOf } from './figures.ts'
+import { loadRecords } from './load-records.ts'
 import type { Pipeline } from './pipeline.ts'
 import { BURNS, levelsOf, recordOf, WINDOWS } from './service-levels.ts'
 
@@ -127,7 +128,7 @@ const burns = (figures: Figures): Draft[] =>
     })),
   )
 
-/** The rules of a pipeline's PrometheusRule: the service levels, recorded, and the alerts. */
+/** The rules of a pipeline's PrometheusRule: the service levels and the load, recorded, and the alerts. */
 export const rulesOf = (pipeline: Pipeline): Group[] => {
   const { name, namespace = '' } = pipeline.metadata
   const labels = { pipeline: name, pipeline_namespace: namespace }
@@ -151,6 +152,7 @@ export const rulesOf = (pipeline: Pipeline): Group[] => {
         })),
       ),
     },
+    { name: 'xray-load.rules', rules: loadRecords(figures).map((record) => ({ ...record, labels })) },
     { name: 'xray-levels.alerts', rules: burns(figures).map(alert) },
     { name: 'xray-pipeline.alerts', rules: symptoms(pipeline, figures).map(alert) },
   ]
