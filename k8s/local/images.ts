@@ -27,6 +27,7 @@ const IMAGES: Image[] = [
   { name: 'localhost/redis', tag: '8.0', stage: 'redis' },
   { name: 'localhost/rabbitmq', tag: '4.3', stage: 'rabbitmq' },
   { name: 'localhost/postgres-documentdb', tag: '18', stage: 'postgres-documentdb' },
+  { name: 'localhost/prometheus', tag: '3.5', stage: 'prometheus' },
   {
     name: 'localhost/node',
     tag: '24',

@@ -22,4 +22,4 @@ export const SERVICE_CIDR = '10.96.0.0/16'
 export const NODE_NAME = 'xray-local'
 
 /** What a browser and a device reach, the same as with kind. */
-export const PORTS = { api: 30080, ingest: 30081, management: 30672 } as const
+export const PORTS = { api: 30080, ingest: 30081, management: 30672, prometheus: 30090 } as const

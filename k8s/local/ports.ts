@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /** Ports of the control plane and the node, which must be free before the first start. */
-export const CLUSTER_PORTS = [2379, 2380, 6443, 10250, 10256, 10257, 10259, 30080, 30081, 30672] as const
+export const CLUSTER_PORTS = [2379, 2380, 6443, 10250, 10256, 10257, 10259, 30080, 30081, 30090, 30672] as const
 
 /** A listening socket: its port and the inode by which its owner is found. */
 export type Listener = { port: number; inode: string }

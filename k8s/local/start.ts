@@ -21,6 +21,7 @@ import { assertPortsFree, CLUSTER_PORTS } from './ports.ts'
 import { ensureProcess, type ProcessSpec, runningProcesses } from './processes.ts'
 import { dataServicesReady, installCharts, sampleReady, type Target } from './product.ts'
 import { runSteps, type Step } from './progress.ts'
+import { ensurePrometheus, PROMETHEUS } from './prometheus.ts'
 import { ensureClusterTools, ensureTool } from './tools.ts'
 
 /** A machine carries one local cluster: its ports, bridge and rules are the machine's. */
@@ -87,6 +88,7 @@ const afterwards = `
   API      http://127.0.0.1:${PORTS.api}/api/signals     (with the token below)
   ingest   http://127.0.0.1:${PORTS.ingest}/v1/ingest
   RabbitMQ http://127.0.0.1:${PORTS.management}                 (user and password: Secret xray-rabbitmq)
+  Prometheus ${PROMETHEUS}
   kubeconfig ${KUBECONFIG}
   token    kubectl --kubeconfig .xray/kubeconfig -n xray get secret leipzig-keys -o go-template='{{index .data "api-admin-token"|base64decode}}'
 
@@ -110,7 +112,8 @@ try {
       title: 'Start 20 simulated devices',
       run: async () => `${await ensureProcess(fleet)}, log in .xray/log/fleet.log`,
     }
-    await runSteps([...clusterSteps, ...productSteps(local, image), fleetStep], console.log)
+    const prometheusStep = { title: 'Start Prometheus', run: ensurePrometheus }
+    await runSteps([...clusterSteps, ...productSteps(local, image), prometheusStep, fleetStep], console.log)
     console.log(afterwards)
   } else {
     const image = process.env.XRAY_IMAGE
