@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { ObjectId } from 'mongodb'
@@ -7,14 +6,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { DEAD_LETTER_REASONS, type DeadLetterReason, deadLetterHeaders } from '#contract/dead-letter.ts'
 import { sha256Hex } from '#contract/digest.ts'
 import { readEnvelope } from '#contract/envelope-text.ts'
-import { type Message, toProperties } from '#contract/message.ts'
-import { signMessage } from '#contract/message-signature.ts'
+import type { Message } from '#contract/message.ts'
 import { deadLettersOf } from '#runtime/dead-letter-store.ts'
 import { operationsOf } from '#runtime/operation-store.ts'
 import { eventually } from '../e2e/cluster.ts'
 import { DEVICE, recording } from '../e2e/device.ts'
 import { openProxy } from '../network/proxy.ts'
 import type { Process } from '../stand/service-process.ts'
+import { signedMessage } from '../stand/signed-message.ts'
 import { openSite, type Site, TOKEN } from './pipeline-site.ts'
 
 let site: Site
@@ -34,20 +33,7 @@ afterAll(() => site.close())
 const letters = () => deadLettersOf(site.store.db)
 const operations = () => operationsOf(site.store.db)
 
-/** A message as the producer publishes it, signed; `change` is made before it is signed. */
-const message = (body: string, change: Partial<Message> = {}) => {
-  const signed = {
-    kid: 'p1',
-    deviceId: DEVICE,
-    messageId: randomBytes(16).toString('hex'),
-    receivedAtMs: Date.now(),
-    contentType: 'application/json',
-    sha256Hex: sha256Hex(body),
-    ...change,
-  }
-  const rest = { deviceTimestampMs: 1735683480000, schema: 'recording.v1', attempt: 0 }
-  return { properties: toProperties({ ...rest, signatureHex: signMessage(site.messageKey, signed), ...signed }), body }
-}
+const message = (body: string, change?: Partial<Message>) => signedMessage(site.messageKey, body, change)
 type Made = ReturnType<typeof message>
 
 /** Publishes a message as signals does when it gives it up. */

@@ -1,16 +1,13 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { sha256Hex } from '#contract/digest.ts'
 import { DRAINED_PATH } from '#contract/drain.ts'
-import { toProperties } from '#contract/message.ts'
-import { signMessage } from '#contract/message-signature.ts'
-import { DEVICE, recording } from '../e2e/device.ts'
+import { recording } from '../e2e/device.ts'
 import { type Edit, toNodeOptions } from '../faults/sabotage.ts'
 import { must } from '../stand/condition.ts'
 import type { Process } from '../stand/service-process.ts'
+import { signedMessage } from '../stand/signed-message.ts'
 import { openSite, type Site } from './pipeline-site.ts'
 
 /** Longer than a process that ends waits for what it has (`runtime/process.ts`). */
@@ -38,17 +35,10 @@ afterEach(() => site.close())
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const send = async (index: number): Promise<void> => {
-  const body = recording({ timestamp: 1735683480000 + index })
-  const signed = {
-    kid: 'p1',
-    deviceId: DEVICE,
-    messageId: randomBytes(16).toString('hex'),
-    receivedAtMs: Date.now(),
-    contentType: 'application/json',
-    sha256Hex: sha256Hex(body),
-  }
-  const rest = { deviceTimestampMs: 1735683480000 + index, schema: 'recording.v1', attempt: 0 }
-  const properties = toProperties({ ...rest, ...signed, signatureHex: signMessage(site.messageKey, signed) })
+  const deviceTimestampMs = 1735683480000 + index
+  const { properties, body } = signedMessage(site.messageKey, recording({ timestamp: deviceTimestampMs }), {
+    deviceTimestampMs,
+  })
   await site.publish(site.names.exchange, site.names.routingKey, Buffer.from(body), properties)
 }
 
