@@ -3,6 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { PROMETHEUS, scrapeTargets } from '../../k8s/local/prometheus.ts'
+import { rulesOf } from '../../operator/decide/alerts.ts'
+import { dashboardOf } from '../../operator/decide/dashboard.ts'
+import { figuresOf } from '../../operator/decide/figures.ts'
+import { loadRecords } from '../../operator/decide/load-records.ts'
+import type { Pipeline } from '../../operator/decide/pipeline.ts'
 import { eventually, kubectl, openBroker, openDatabase, read } from './cluster.ts'
 import { archivedLetters } from './dead-letters.ts'
 import { openDevice, recording } from './device.ts'
@@ -13,6 +18,19 @@ const section = (page: string, heading: string): string => {
   const text = readFileSync(`docs/${page}.md`, 'utf8').split(`## ${heading}\n`)[1]
   if (text === undefined) throw new Error(`docs/${page}.md has no section "${heading}"`)
   return text.split('\n## ')[0] as string
+}
+
+/** The series that a query has now. @throws Error with Prometheus' own when it does not understand the query */
+const query = async (asked: string): Promise<unknown[]> => {
+  // A dashboard has its window filled in.
+  const text = asked.replaceAll('$__rate_interval', '1m')
+  const answer = await fetch(`${PROMETHEUS}/api/v1/query?query=${encodeURIComponent(text)}`)
+  const { data, error } = (await answer.json()) as { data?: { result: unknown[] }; error?: string }
+  if (data === undefined) throw new Error(`${text}: ${error}`)
+  return data.result
+}
+const answers = async (asked: string): Promise<void> => {
+  await eventually(`a value of ${asked}`, 30, async () => ((await query(asked)).length > 0 ? true : undefined))
 }
 
 describe('the local Prometheus', () => {
@@ -32,15 +50,17 @@ describe('the local Prometheus', () => {
     .filter((line) => /^\| .*\?/.test(line))
   // Paths stand in backticks, too; a query has a metric's name.
   const queries = rows.flatMap((row) => [...row.matchAll(/`([^`]+)`/g)].map(([, code]) => code as string))
-  it.each(queries.filter((code) => !code.startsWith('/')))('has an answer to %s', async (query) => {
+  it.each(queries.filter((code) => !code.startsWith('/')))('has an answer to %s', (query) =>
     // A histogram has no series by its bare name.
-    const asked = /^[a-z_]+$/.test(query) ? `{__name__=~"${query}(_count)?"}` : query
-    await eventually(`a value of ${asked}`, 30, async () => {
-      const answer = await fetch(`${PROMETHEUS}/api/v1/query?query=${encodeURIComponent(asked)}`)
-      const { data, error } = (await answer.json()) as { data?: { result: unknown[] }; error?: string }
-      if (error !== undefined) throw new Error(error)
-      return (data?.result.length ?? 0) > 0 ? true : undefined
-    })
+    answers(/^[a-z_]+$/.test(query) ? `{__name__=~"${query}(_count)?"}` : query),
+  )
+
+  it('has an answer to whatever is recorded of the load, and understands each rule and panel', async () => {
+    const pipeline: Pipeline = await read('xraypipeline', 'leipzig', '-n', 'xray')
+    for (const { expr } of loadRecords(figuresOf(pipeline))) await answers(expr)
+    const rules = rulesOf(pipeline).flatMap((group) => group.rules)
+    const panels = dashboardOf(pipeline).panels.flatMap(({ targets }) => targets)
+    for (const { expr } of [...rules, ...panels]) await query(expr)
   })
 })
 
