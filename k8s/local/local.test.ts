@@ -35,6 +35,11 @@ describe('taking the rules away', () => {
     ))
 })
 
+it('what cannot be added to the local cluster is named, before anything is done', async () => {
+  const start = run(process.execPath, [join(import.meta.dirname, 'start.ts'), '--with', 'kedda'])
+  await expect(start).rejects.toThrow('npm start stopped: --with: expected keda, got "kedda"')
+})
+
 it('what did not happen in time is named, with the last reason', async () => {
   const never = until('the moon to fall', 0, async () => {
     throw new Error('it hangs')

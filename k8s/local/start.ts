@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { applyAddons } from './addons.ts'
 import { endCommands, run } from './command.ts'
 import { controlPlane, kubectl } from './control-plane.ts'
@@ -12,6 +13,7 @@ import {
   ensureToolImages,
   projectImage,
 } from './images.ts'
+import { ensureKeda, withdrawKeda } from './keda-cluster.ts'
 import { ensureNetwork } from './network.ts'
 import { node } from './node.ts'
 import { assertMachine, ensurePackages } from './packages.ts'
@@ -61,7 +63,7 @@ const clusterSteps: Step[] = [
   { title: 'Start the control plane', run: () => startAll(controlPlane()) },
   { title: 'Start the node', run: () => startAll(node()) },
   { title: 'Hand images to the node', run: ensureImported },
-  { title: 'Apply add-ons', run: applyAddons },
+  { title: 'Apply add-ons', run: () => withdrawKeda().then(applyAddons) },
 ]
 
 const local: Target = { kubectl, helmArguments: ['--kubeconfig', KUBECONFIG], local: true }
@@ -104,8 +106,26 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.exit(130)
   })
 
+/** What the local cluster has only when it is asked for. */
+const EXTRAS: Record<string, Step> = {
+  keda: { title: 'Start KEDA (first time some minutes)', run: ensureKeda },
+}
+
+/** @throws Error that names what cannot be asked for */
+const extraSteps = (): Step[] => {
+  const { values } = parseArgs({ options: { with: { type: 'string', multiple: true, default: [] } } })
+  return values.with.map((name) => {
+    const step = EXTRAS[name]
+    if (step === undefined) throw new Error(`--with: expected ${Object.keys(EXTRAS).join(' or ')}, got "${name}"`)
+    return step
+  })
+}
+
 const context = process.env.XRAY_KUBECONTEXT
 try {
+  const extras = extraSteps()
+  if (context !== undefined && extras.length > 0)
+    throw new Error('--with adds to the local cluster, and XRAY_KUBECONTEXT names another one: leave out either')
   if (context === undefined) {
     const image = await projectImage()
     const fleetStep = {
@@ -113,7 +133,7 @@ try {
       run: async () => `${await ensureProcess(fleet)}, log in .xray/log/fleet.log`,
     }
     const prometheusStep = { title: 'Start Prometheus', run: ensurePrometheus }
-    await runSteps([...clusterSteps, ...productSteps(local, image), prometheusStep, fleetStep], console.log)
+    await runSteps([...clusterSteps, ...productSteps(local, image), prometheusStep, ...extras, fleetStep], console.log)
     console.log(afterwards)
   } else {
     const image = process.env.XRAY_IMAGE

@@ -8,7 +8,16 @@ import { endProcess, runningProcesses } from './processes.ts'
 import { runSteps, type Step, until } from './progress.ts'
 
 /** The reverse of the order in which they were started: nothing restarts what has just been ended. */
-const ORDER = ['fleet', 'kube-scheduler', 'kube-controller-manager', 'kubelet', 'local-path-provisioner', 'kube-proxy']
+const ORDER = [
+  'fleet',
+  'keda-adapter',
+  'keda-operator',
+  'kube-scheduler',
+  'kube-controller-manager',
+  'kubelet',
+  'local-path-provisioner',
+  'kube-proxy',
+]
 const LAST = ['containerd', 'kube-apiserver', 'etcd']
 
 const end = async (names: string[]): Promise<string> => {
