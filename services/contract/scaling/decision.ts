@@ -1,4 +1,5 @@
 import type { Scaling } from './block.ts'
+import { drainEta, isBurst } from './burst.ts'
 import { type Demand, demandOf, type Limit, type Terms, triggerName } from './demand.ts'
 import { CALM_MS, type Memory } from './memory.ts'
 import type { ScalingReason } from './reasons.ts'
@@ -19,10 +20,8 @@ export type Verdict = {
   drainEtaSeconds?: number
 }
 
-/** What else a decision says to the next one. */
+/** What else a decision tells the next one. */
 type Traces = { active: boolean; unknown: boolean; wanted: number | undefined; burst: boolean }
-
-const BURST = 2
 
 const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value))
 
@@ -50,30 +49,10 @@ const restingNumber = ({ inputs, replicas: { current } }: Situation, scaling: Sc
   return (inputs.idleSeconds ?? 0) < cooldown ? [last, 'CoolingDown'] : [resting, 'QueueEmpty']
 }
 
-const drainEta = ({ inputs, replicas }: Situation): number | undefined => {
-  const { ready, unacked, publishRate = 0, serviceRate } = inputs
-  if (ready === undefined || unacked === undefined || serviceRate === undefined) return undefined
-  const spare = serviceRate.value * replicas.ready - publishRate
-  if (ready + unacked === 0) return 0
-  return spare > 0 ? Math.ceil((ready + unacked) / spare) : undefined
-}
-
-/**
- * More than half of what is needed is missing; or so much waits that it alone takes longer than it may, and with what
- * arrives more than twice as long. Pods that are merely used to the full are no burst.
- */
-const isBurst = (situation: Situation, wanted: number, eta: number | undefined, scaling: Scaling): boolean => {
-  const { inputs, replicas } = situation
-  if (inputs.downstreamRate !== undefined) return false
-  const { targetDrainSeconds: drain } = scaling.slo
-  const waiting = (inputs.ready ?? 0) > (inputs.serviceRate?.value ?? Number.POSITIVE_INFINITY) * replicas.ready * drain
-  return wanted >= BURST * Math.max(1, replicas.ready) || (waiting && (eta ?? Number.POSITIVE_INFINITY) > 2 * drain)
-}
-
 type Step = [name: string, reason: ScalingReason, limit: (wanted: number) => number]
 
 /** What stands between the wish and the number, in order. */
-const stepsOf = (situation: Situation, scaling: Scaling, calm: boolean): { stabilize: Step[]; rest: Step[] } => {
+const stepsOf = (situation: Situation, scaling: Scaling, held: boolean): { stabilize: Step[]; rest: Step[] } => {
   const { replicas, bounds, pauses, inputs } = situation
   const { current } = replicas
   const { scaleUp, scaleDown } = scaling.behavior
@@ -96,7 +75,7 @@ const stepsOf = (situation: Situation, scaling: Scaling, calm: boolean): { stabi
       ],
     ],
     rest: [
-      ['Burst', 'BurstHold', notDown(!calm)],
+      ['Burst', 'BurstHold', notDown(held)],
       ['Contradiction', 'DataContradicts', notDown(inputs.contradiction !== undefined)],
       [
         'Policy',
@@ -183,9 +162,9 @@ const judge = (situation: Situation, scaling: Scaling): { verdict: Verdict; trac
   const burst = active && isBurst(situation, recommended, eta, scaling)
   // Below the least and above the most there is nothing to wait for.
   const outside = current > max || (active && current < Math.max(1, min))
-  // With nothing to do the burst is over; how long pods then stay is the cooldown's to say, which the user sets.
-  const calm = !active || (!burst && (!situation.bounds.burst || inputs.downstreamRate !== undefined))
-  const { stabilize, rest } = stepsOf(situation, scaling, calm)
+  // With nothing to do a burst is over; how long pods stay then is the cooldown's to say, which the user sets.
+  const held = active && (burst || (situation.bounds.burst && inputs.downstreamRate === undefined))
+  const { stabilize, rest } = stepsOf(situation, scaling, held)
   if (!outside) stabilize.forEach(take)
   const stabilized = wanted
   if (current <= max) rest.forEach(take)
