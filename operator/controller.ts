@@ -22,6 +22,7 @@ import { createPods } from './cluster/pods.ts'
 import { createPrometheus } from './cluster/prometheus.ts'
 import { createSecrets } from './cluster/secrets.ts'
 import { createSleepers } from './cluster/sleepers.ts'
+import { createTopologies } from './cluster/topology.ts'
 import type { Config } from './config.ts'
 import { createMetrics, WORKERS } from './metrics.ts'
 import { createMemories } from './observe.ts'
@@ -80,6 +81,7 @@ export const startOperator =
       secrets,
       broker: async (namespace, spec) => brokers.of(await secrets.broker(namespace, spec)),
       depths: createDepths(),
+      topologies: createTopologies(),
       prometheus,
       askOpenLetters: (pipeline) => askOpenLetters(pipeline, config.CLUSTER_DOMAIN),
       memories: createMemories(),

@@ -28,6 +28,7 @@ const world = (queues: ReturnType<typeof look>[], answers: (number | undefined |
     sleepers: { wakingOf: () => undefined },
     broker: async () => ({ ...access, request: () => Promise.reject(new Error('not asked for here')) }),
     depths: { look: async () => new Map(queues.map((queue) => [queue.name, queue])) },
+    topologies: async () => ({ problem: 'not asked for here' }),
     prometheus: { ask: async () => ({ metrics: {}, problems: [] }), close: async () => undefined },
     memories: createMemories(),
     askOpenLetters: async () => answers[asked++],

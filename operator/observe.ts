@@ -5,8 +5,9 @@ import type { Broker, QueueLook } from './cluster/broker.ts'
 import type { Depths } from './cluster/depths.ts'
 import type { Prometheus } from './cluster/prometheus.ts'
 import { SecretProblem, type Secrets } from './cluster/secrets.ts'
+import type { SharedReading } from './cluster/shared-reading.ts'
 import type { Sleepers, Waking } from './cluster/sleepers.ts'
-import { ensureTopology } from './cluster/topology.ts'
+import { declareTopology, type TopologyFound } from './cluster/topology.ts'
 import type { Pipeline } from './decide/pipeline.ts'
 import type { Plan } from './decide/plan.ts'
 import type { Memory, Sample } from './decide/scaling.ts'
@@ -23,6 +24,7 @@ export type ObserveContext = {
   /** The broker of a pipeline. @throws SecretProblem when a connection Secret is missing or incomplete */
   broker: (namespace: string, spec: PipelineSpec) => Promise<Broker>
   depths: Depths
+  topologies: SharedReading<TopologyFound>
   prometheus: Prometheus
   memories: Memories
   /** Open dead letters in a pipeline's store, or undefined when its API does not say. */
@@ -40,7 +42,8 @@ export type PipelineMemory = {
   scaling: Memory | undefined
   /** What its spec asks of the broker; made anew with each generation. */
   asked: Asked
-  topology: { declared: string; atMs: number; problem: string | undefined }
+  /** What was declared, and upon what was found. */
+  topology: { declared: string; found: TopologyFound | undefined; problem: string | undefined }
   /** Open dead letters in the store. */
   archive: { atMs: number; open: number | undefined }
   /** Since when the queues that a longer ladder left have been empty. */
@@ -81,7 +84,7 @@ export const createMemories = (): Memories => {
         beforeWaking: undefined,
         scaling: undefined,
         asked,
-        topology: { declared: '', atMs: 0, problem: undefined },
+        topology: { declared: '', found: undefined, problem: undefined },
         archive: { atMs: 0, open: undefined },
         formerQueues: new Map(),
         rollouts: {},
@@ -141,8 +144,8 @@ export const awoken = (look: QueueLook, waking: Waking, before: number): QueueLo
 }
 
 /**
- * Reads the broker: declares what is missing when `declare`, at most twice a minute unless the spec asks for something
- * else, and looks at the queues. A broker that cannot be asked is a finding, no failure.
+ * Reads the broker: declares what is missing when `declare`, upon each reading of the virtual host, two a minute for all
+ * of its pipelines, or upon one of its own when the spec asks for something else; and looks at the queues. A broker that cannot be asked is a finding, no failure.
  */
 export const observeBroker = async (
   context: ObserveContext,
@@ -160,9 +163,12 @@ export const observeBroker = async (
   }
   try {
     const broker = await context.broker(pipeline.metadata.namespace ?? '', pipeline.spec)
-    const due = memory.topology.declared !== text || context.now() - memory.topology.atMs > TOPOLOGY_MS
-    if (declare && due)
-      memory.topology = { declared: text, atMs: context.now(), problem: await ensureTopology(broker, topology) }
+    if (declare) {
+      const changed = memory.topology.declared !== text
+      const found = await context.topologies(broker, changed ? 0 : TOPOLOGY_MS)
+      if (changed || found !== memory.topology.found)
+        memory.topology = { declared: text, found, problem: await declareTopology(broker, topology, found) }
+    }
     const all = await context.depths.look(broker, pipeline.spec.signals.scaling.pollingInterval * 900)
     const looks = queues.flatMap((name) => all.get(name) ?? [])
     const told = looks.find(({ name }) => name === names.queue)

@@ -1,6 +1,7 @@
 import type { Exchange, Queue, Topology } from '#contract/topology.ts'
-import { decideTopology, type Former, formerAmong, type Policy } from '../decide/topology.ts'
+import { decideTopology, type Former, type Found, formerAmong, type Policy } from '../decide/topology.ts'
 import { type Broker, ok } from './broker.ts'
+import { createSharedReading, type SharedReading } from './shared-reading.ts'
 
 const encoded = encodeURIComponent
 
@@ -14,22 +15,23 @@ const policiesOf = async (broker: Broker): Promise<Policy[] | undefined> => {
   return JSON.parse(text) as Policy[]
 }
 
-/**
- * Declares what is missing of a topology; limits first, so that no queue is ever there without its own.
- * @returns why nothing was declared: something is there in a form that the broker cannot change
- * @throws Error when the broker cannot be asked or refuses
- */
-export const ensureTopology = async (broker: Broker, topology: Topology): Promise<string | undefined> => {
+/** What a virtual host holds, or why that cannot be known. */
+export type TopologyFound = Found | { problem: string }
+
+/** Reads the topology of a virtual host. @throws Error when the broker cannot be asked */
+export const readTopology = async (broker: Broker): Promise<TopologyFound> => {
   const vhost = encoded(broker.vhost)
   const read = async <T>(path: string): Promise<T> => JSON.parse(await ok(broker, 'GET', path)) as T
   // One after the other: a user that may not read policies may read the rest, and a wrong password is no such user.
   const queues = await read<Queue[]>(`/api/queues/${vhost}?columns=name,arguments`)
   const policies = await policiesOf(broker)
   if (policies === undefined)
-    return `user ${broker.username} may not set policies, which limit the queues: give it the tag policymaker`
+    return {
+      problem: `user ${broker.username} may not set policies, which limit the queues: give it the tag policymaker`,
+    }
   const exchanges = await read<Exchange[]>(`/api/exchanges/${vhost}?columns=name,type,arguments`)
   const bindings = await read<{ source: string; destination: string; routing_key: string }[]>(`/api/bindings/${vhost}`)
-  const plan = decideTopology(topology, {
+  return {
     exchanges,
     queues,
     policies,
@@ -38,14 +40,33 @@ export const ensureTopology = async (broker: Broker, topology: Topology): Promis
       queue: destination,
       routingKey: routing_key,
     })),
-  })
+  }
+}
+
+/** Reads the topology of each virtual host once for all pipelines that use it. */
+export const createTopologies = (): SharedReading<TopologyFound> => createSharedReading(readTopology)
+
+/**
+ * Declares what is missing of a topology; limits first, so that no queue is ever there without its own.
+ * @param found what the virtual host held a while ago; what has come since is declared once more, which changes nothing
+ * @returns why nothing was declared: something is there in a form that the broker cannot change
+ * @throws Error when the broker cannot be asked or refuses
+ */
+export const declareTopology = async (
+  broker: Broker,
+  topology: Topology,
+  found: TopologyFound,
+): Promise<string | undefined> => {
+  const vhost = encoded(broker.vhost)
+  if ('problem' in found) return found.problem
+  const plan = decideTopology(topology, found)
   if ('problem' in plan) return plan.problem
   for (const { name, ...policy } of plan.policies)
     await ok(broker, 'PUT', `/api/policies/${vhost}/${encoded(name)}`, policy)
-  for (const { name, type, arguments: args } of plan.exchanges)
-    await ok(broker, 'PUT', `/api/exchanges/${vhost}/${encoded(name)}`, { type, durable: true, arguments: args })
-  for (const { name, arguments: args } of plan.queues)
-    await ok(broker, 'PUT', `/api/queues/${vhost}/${encoded(name)}`, { durable: true, arguments: args })
+  for (const { name, ...exchange } of plan.exchanges)
+    await ok(broker, 'PUT', `/api/exchanges/${vhost}/${encoded(name)}`, { durable: true, ...exchange })
+  for (const { name, limits: _, ...queue } of plan.queues)
+    await ok(broker, 'PUT', `/api/queues/${vhost}/${encoded(name)}`, { durable: true, ...queue })
   for (const { exchange, queue, routingKey } of plan.bindings)
     await ok(broker, 'POST', `/api/bindings/${vhost}/e/${encoded(exchange)}/q/${encoded(queue)}`, {
       routing_key: routingKey,
