@@ -3,12 +3,14 @@ import { benchApi } from './api.ts'
 import { benchColdStart } from './cold-start.ts'
 import { benchDrain } from './drain.ts'
 import { benchIngest } from './ingest.ts'
+import { benchScaling } from './measured/report.ts'
+import { benchRequests } from './measured/requests.ts'
 import { benchOperator } from './operator.ts'
 import { benchPipeline } from './pipeline.ts'
-import { benchScaling } from './scaling/report.ts'
+import { simulateScaling } from './scaling/report.ts'
 import { benchSoak } from './soak.ts'
 
-// `npm run bench -- NAME [--seconds N] [--pipelines N] [--kubeconfig FILE] [--json]` on the local cluster; prints one object last.
+// `npm run bench -- NAME [--seconds N] [--pipelines N] [--kubeconfig FILE] [--simulate] [--pictures FOLDER] [--json]` on the local cluster; prints one object last.
 
 type Bench = { run: (seconds: number) => Promise<object>; limitedBy: string }
 
@@ -20,6 +22,7 @@ const textAfter = (flag: string): string | undefined => {
 const numberAfter = (flag: string, otherwise: number): number => Number(textAfter(flag) ?? otherwise)
 
 const SHARED_CORES = 'CPU: load generator, broker, store and services share the cores'
+const simulated = process.argv.includes('--simulate')
 const BENCHES: Record<string, Bench> = {
   ingest: { run: benchIngest, limitedBy: SHARED_CORES },
   pipeline: { run: benchPipeline, limitedBy: SHARED_CORES },
@@ -29,11 +32,14 @@ const BENCHES: Record<string, Bench> = {
     limitedBy: 'the clocks of broker and operator, and what a node needs for a pod',
   },
   api: { run: benchApi, limitedBy: SHARED_CORES },
-  scaling: { run: () => benchScaling(process.argv.includes('--simulate')), limitedBy: 'nothing: it is a model' },
+  scaling: simulated
+    ? { run: async () => simulateScaling(), limitedBy: 'nothing: it is a model' }
+    : { run: () => benchScaling(textAfter('--pictures')), limitedBy: SHARED_CORES },
   operator: {
     run: (seconds) => benchOperator(pipelines, seconds, kubeconfig),
     limitedBy: 'CPU: etcd, the API server and its controllers share the cores with the operator',
   },
+  requests: { run: (seconds) => benchRequests(pipelines, seconds), limitedBy: 'nothing: requests are counted' },
   soak: { run: benchSoak, limitedBy: 'the rate that it is sent at: it looks for loss, not for speed' },
 }
 
@@ -42,9 +48,9 @@ const bench = BENCHES[name]
 const seconds = numberAfter('--seconds', 15)
 const pipelines = numberAfter('--pipelines', 1000)
 const kubeconfig = textAfter('--kubeconfig')
-if (bench === undefined || !(seconds > 0) || !(pipelines > 0) || kubeconfig === '') {
+if (bench === undefined || !(seconds > 0) || !(pipelines > 0) || [kubeconfig, textAfter('--pictures')].includes('')) {
   console.error(
-    `expected a name of ${Object.keys(BENCHES).join(', ')} and, after --seconds and --pipelines, a number above 0, and after --kubeconfig a file; got "${process.argv.slice(2).join(' ')}"`,
+    `expected a name of ${Object.keys(BENCHES).join(', ')} and, after --seconds and --pipelines, a number above 0, after --kubeconfig a file, and after --pictures a folder; got "${process.argv.slice(2).join(' ')}"`,
   )
   process.exitCode = 2
 } else {

@@ -27,14 +27,8 @@ export const requestsByAgent = (entries: readonly AuditEntry[]): Record<string, 
   return counts
 }
 
-/** The value below which that part of the values lies; 0 of none. */
-export const quantile = (values: readonly number[], part: number): number => {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0
-}
-
 /**
- * How long each change of a pipeline waited for the operator's first write to it or to a child of it, ms: from the
+ * How long each change of a pipeline waited for the operator's first write to it or to a child of it, ms, from the least on: from the
  * answer to the change until the write came to the API server, by the API server's own clock.
  * @param pipelineOf the pipeline to which an object's name belongs
  */
@@ -54,5 +48,5 @@ export const waitsOf = (
     changedMs.delete(pipeline)
     waits.push(Math.max(0, atMs - since))
   }
-  return waits
+  return waits.sort((one, other) => one - other)
 }

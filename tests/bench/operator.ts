@@ -3,9 +3,10 @@ import type { KubeObject } from '#kit/client.ts'
 import { MERGE } from '../operator/api.ts'
 import { type Operator, startOperator } from '../operator/operator-process.ts'
 import { must } from '../stand/condition.ts'
-import { quantile, requestsByAgent, usageOf, waitsOf } from './operator-census.ts'
+import { requestsByAgent, usageOf, waitsOf } from './operator-census.ts'
 import { type Ground, openGround, POD_MEGABYTES } from './operator-ground.ts'
 import { openManagement } from './operator-management.ts'
+import { quantile } from './quantile.ts'
 
 const CHANGES_PER_SECOND = 100
 const LIMIT_MS = 1_800_000

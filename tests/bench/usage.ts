@@ -11,6 +11,7 @@ const KINDS: [kind: string, is: RegExp][] = [
   ['signals', /services\/signals\/main\.ts/],
   ['api', /services\/api\/main\.ts/],
   ['operator', /operator\/main\.ts/],
+  ['keda', /keda-[0-9a-f]+\/(operator|adapter)/],
   ['load generator', /bench\/load\/(sender|reader)\.ts/],
   ['rabbitmq', /beam\.smp/],
   ['redis', /redis-server/],

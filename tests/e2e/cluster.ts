@@ -51,6 +51,13 @@ export const openBroker = async () => {
     /** Messages in a queue, or undefined while the broker does not say. */
     depth: async (queue: string): Promise<number | undefined> =>
       ((await call('GET', `queues/%2F/${queue}`)) as { messages?: number }).messages,
+    /** Deliveries of a queue's messages that came to nothing, so that they were delivered again; up to 5 s old. */
+    redelivered: async (queue: string): Promise<number> => {
+      const { message_stats: counts } = (await call('GET', `queues/%2F/${queue}`)) as {
+        message_stats?: { ack?: number; deliver_get?: number }
+      }
+      return (counts?.deliver_get ?? 0) - (counts?.ack ?? 0)
+    },
   }
 }
 

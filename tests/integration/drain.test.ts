@@ -42,19 +42,28 @@ const send = async (index: number): Promise<void> => {
   await site.publish(site.names.exchange, site.names.routingKey, Buffer.from(body), properties)
 }
 
-type Counts = { ack?: number; redeliver?: number }
-/** What the broker itself counted, once it has counted every acknowledgement; its figures are up to 5 s old. */
+type Counts = { ack?: number; deliver_get?: number }
+/**
+ * How many deliveries to a process came to nothing, by the broker's own count, once it has counted every
+ * acknowledgement; its figures are up to 5 s old. Not its count of `redeliver`: a quorum queue also counts a message there
+ * that it had meant for a consumer while that was being cancelled, and that never left the broker (measured, 4.3.6: 4 of
+ * 8,467 messages in 40 cancels, with 8,467 deliveries).
+ */
 const redeliveries = async (): Promise<number> => {
   const { host } = site.servers.rabbitmq.address
   const { username, password } = new URL(site.servers.rabbitmq.uri)
   const authorization = `Basic ${Buffer.from(`${username}:${decodeURIComponent(password)}`).toString('base64')}`
-  const { redeliver = 0 } = await must(`${MESSAGES} acknowledgements to be counted`, 60_000, async () => {
-    const path = `api/queues/${site.vhost}/${site.names.queue}`
-    const answer = await fetch(`http://${host}:15672/${path}`, { headers: { authorization } })
-    const { message_stats: counts } = (await answer.json()) as { message_stats?: Counts }
-    return (counts?.ack ?? 0) >= MESSAGES ? counts : undefined
-  })
-  return redeliver
+  const { ack = 0, deliver_get: delivered = 0 } = await must(
+    `${MESSAGES} acknowledgements to be counted`,
+    60_000,
+    async () => {
+      const path = `api/queues/${site.vhost}/${site.names.queue}`
+      const answer = await fetch(`http://${host}:15672/${path}`, { headers: { authorization } })
+      const { message_stats: counts } = (await answer.json()) as { message_stats?: Counts }
+      return (counts?.ack ?? 0) >= MESSAGES ? counts : undefined
+    },
+  )
+  return delivered - ack
 }
 
 const drained = (one: Process): Promise<true> =>

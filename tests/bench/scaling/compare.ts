@@ -1,5 +1,6 @@
 import { SCALING_DEFAULTS, type Scaling } from '#contract/scaling/block.ts'
 import { seeded } from '../../../services/cli/track.ts'
+import { quantile } from '../quantile.ts'
 import { createKeda, type KedaSettings } from './keda.ts'
 import { createOurs } from './ours.ts'
 import { createWorld, type Scenario, type Totals, type World } from './world.ts'
@@ -85,9 +86,6 @@ export type Figures = {
   redelivered: number
   left: number
 }
-
-const quantile = (sorted: Float64Array, part: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0
 
 /** One run; the seed decides the phases of all clocks, and how long each message and each start takes. */
 export const simulate = (scenario: Scenario, arm: Arm, seed: number): Totals => {

@@ -1,3 +1,4 @@
+import { printTable } from '../table.ts'
 import { ARMS, compare, type Figures } from './compare.ts'
 import { SCENARIOS } from './traces.ts'
 
@@ -15,30 +16,14 @@ const rowOf = (name: string, figures: Figures): string[] => [
   String(figures.left),
 ]
 
-const print = (rows: readonly (readonly string[])[]): void => {
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
-  for (const row of rows)
-    console.log(
-      row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)))
-        .join('  '),
-    )
-}
-
 /** Replays every trace against every scaler, in a model and without a cluster, and prints a table of each. */
-const simulateScaling = (): Record<string, Record<string, Figures>> => {
+export const simulateScaling = (): Record<string, Record<string, Figures>> => {
   const figures: Record<string, Record<string, Figures>> = {}
   for (const scenario of SCENARIOS) {
     const row = Object.fromEntries(ARMS.map((arm) => [arm.name, compare(scenario, arm)]))
     figures[scenario.name] = row
     console.log()
-    print([[scenario.name, ...HEAD.slice(1)], ...Object.entries(row).map(([name, seen]) => rowOf(name, seen))])
+    printTable([[scenario.name, ...HEAD.slice(1)], ...Object.entries(row).map(([name, seen]) => rowOf(name, seen))])
   }
   return figures
-}
-
-/** @throws RangeError unless it shall be a simulation: there is no other comparison yet */
-export const benchScaling = async (simulated: boolean): Promise<object> => {
-  if (!simulated) throw new RangeError('expected --simulate: scalers are compared in a model only')
-  return simulateScaling()
 }
