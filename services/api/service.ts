@@ -38,7 +38,7 @@ export const startApi =
     const keys = watchKeys(config.KEYS_DIR, log)
     const store = openStore(config.MONGODB_URI, config.MONGODB_DATABASE, 'xray-api')
     timeCommands(store.client, metrics.database)
-    const redis = openRedis(config.REDIS_URI, 'api', log)
+    const redis = openRedis(config, 'api', log)
     const publisher = createPublisher(() => link)
     const link = superviseLink({
       uri: config.AMQP_URI,

@@ -44,7 +44,7 @@ export const startProducer =
     const devices = watchDevices(registry, log)
     const uses = countKeyUses(registry, log)
     const metrics = createMetrics(config, devices.ageSeconds)
-    const redis = openRedis(config.REDIS_URI, 'producer', log)
+    const redis = openRedis(config, 'producer', log)
     const publisher = createPublisher(() => link)
     const link = superviseLink({
       uri: config.AMQP_URI,

@@ -51,7 +51,7 @@ export const startSignals =
     const metrics = createMetrics(config, () => inFlight)
     const names = namesOf(config)
     const keys = watchKeys(config.KEYS_DIR, log)
-    const redis = openRedis(config.REDIS_URI, 'signals', log)
+    const redis = openRedis(config, 'signals', log)
     const store = openStore(config.MONGODB_URI, config.MONGODB_DATABASE, 'xray-signals')
     timeCommands(store.client, metrics.database)
     const alive = () =>

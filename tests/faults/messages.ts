@@ -63,7 +63,7 @@ const forged = async (stage: Stage): Promise<void> => {
       : undefined,
   )
   for (const { properties } of messages) {
-    const known = await stage.redis.keys(`idempotency:*:${properties.messageId}`)
+    const known = await stage.redis.keys(`*idempotency:*:${properties.messageId}`)
     stage.expect(known.length === 0, `Redis was asked about the forged message ${properties.messageId}`)
   }
 }
