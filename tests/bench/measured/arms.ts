@@ -21,13 +21,18 @@ const SLOW: Edit[] = [
   },
 ]
 
-/** The same for both: they differ in who decides. */
+/**
+ * The same for both: they differ in who decides. KEDA ends all pods at once when its cooldown is over, whatever the
+ * policies say, so these let ours do the same.
+ */
 const COMMON = {
   maxReplicaCount: 20,
   pollingInterval: 5,
   cooldownPeriod: 30,
   slo: { targetDrainSeconds: DRAIN_SECONDS },
-  behavior: { scaleDown: { stabilizationWindowSeconds: 60 } },
+  behavior: {
+    scaleDown: { stabilizationWindowSeconds: 30, policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] },
+  },
 }
 
 /** Without policies the ScaledObject lets the HPA grow to the most in one step, and the value is the best there is. */
@@ -47,7 +52,7 @@ const specOf = ({ name, scaling }: Arm) => ({
   signals: {
     prefetch: PREFETCH,
     batch: { size: PREFETCH / 2 },
-    resources: { requests: { cpu: '1m', memory: '32Mi' } },
+    resources: { requests: { cpu: '1m', memory: '64Mi' }, limits: { memory: '192Mi' } },
     podTemplate: { env: [{ name: 'NODE_OPTIONS', value: toNodeOptions(SLOW, 0) }] },
     scaling,
   },

@@ -14,7 +14,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'burst of 6,000, first contact', burst: 6_000, seconds: 1, rate: () => 0 },
   { name: 'burst of 6,000', burst: 6_000, seconds: 1, rate: () => 0 },
   { name: 'step to 60/s for 3 min', seconds: 180, rate: () => 60 },
-  { name: 'sawtooth 10 to 60/s', seconds: 240, rate: (second) => 10 + (50 * (second % 120)) / 120 },
+  { name: 'sawtooth 10 to 60/s', seconds: 180, rate: (second) => 10 + (50 * (second % 90)) / 90 },
 ]
 
 export type Measured = {

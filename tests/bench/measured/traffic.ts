@@ -43,7 +43,7 @@ export const openTraffic = async (queues: readonly string[], messageKey: Buffer)
         due -= now
         sent += now
         send(now)
-        await delay(startedAt + (step + 1) * STEP_MS - performance.now())
+        await delay(Math.max(0, startedAt + (step + 1) * STEP_MS - performance.now()))
       }
       await channel.waitForConfirms()
       return sent
