@@ -100,6 +100,11 @@ describe('a spec that is changed, field by field, to what is right or wrong for 
         }
         await plane.api.call('POST', collection, manifest)
         await seen(name, true)
+        // The broker tells of a new queue some seconds late.
+        await must(`the backlog of ${name} to be known`, 60_000, async () => {
+          const { status } = await plane.api.call<KubeObject & { status: Status }>('GET', `${collection}/${name}`)
+          return status.backlog
+        })
         const original = await plane.api.call('GET', `${collection}/${name}`)
         const before = await stateOf(stage, name)
         // An operator that has ended, or does nothing any more, would make each of the others wait in vain.
@@ -121,7 +126,7 @@ describe('a spec that is changed, field by field, to what is right or wrong for 
   )
 })
 
-type Status = { observedGeneration: number; conditions?: { type: string; status: string }[] }
+type Status = { observedGeneration: number; backlog?: number; conditions?: { type: string; status: string }[] }
 
 /** The leaves that only one of two states has, a few of them. */
 const differing = (before: string, after: string): string => {
