@@ -1,4 +1,5 @@
 import { type PipelineSpec, topologySpecOf } from '#contract/pipeline.ts'
+import { withLook } from '#contract/scaling/sample.ts'
 import { formerRetryQueues, type Topology, type TopologyNames, topologyNames, toTopology } from '#contract/topology.ts'
 import { keyOf } from '#kit/resource.ts'
 import type { Broker, QueueLook } from './cluster/broker.ts'
@@ -14,7 +15,6 @@ import type { Memory, Sample } from './decide/scaling.ts'
 import type { EmptySince } from './decide/topology.ts'
 import type { RolloutMemory } from './rollouts.ts'
 
-const SAMPLES_MS = 60_000
 const TOPOLOGY_MS = 30_000
 const ARCHIVE_MS = 15_000
 
@@ -169,7 +169,8 @@ export const observeBroker = async (
       if (changed || found !== memory.topology.found)
         memory.topology = { declared: text, found, problem: await declareTopology(broker, topology, found) }
     }
-    const all = await context.depths.look(broker, pipeline.spec.signals.scaling.pollingInterval * 900)
+    const { pollingInterval } = pipeline.spec.signals.scaling
+    const all = await context.depths.look(broker, pollingInterval * 900)
     const looks = queues.flatMap((name) => all.get(name) ?? [])
     const told = looks.find(({ name }) => name === names.queue)
     const waking = context.sleepers.wakingOf(keyOf(pipeline))
@@ -177,8 +178,7 @@ export const observeBroker = async (
       waking === undefined ? undefined : (memory.beforeWaking ?? memory.samples.at(-1)?.published ?? told?.published)
     const main = told && waking ? awoken(told, waking, memory.beforeWaking ?? told.published) : told
     const dead = looks.filter(({ name }) => name === names.deadLetterQueue || name === names.parkedQueue)
-    if (main !== undefined && main.atMs !== memory.samples.at(-1)?.atMs)
-      memory.samples = [...memory.samples.filter(({ atMs }) => atMs > main.atMs - SAMPLES_MS), main]
+    if (main !== undefined) memory.samples = withLook(memory.samples, main, pollingInterval)
     const depths = {
       ...(main !== undefined && { backlog: main.ready + main.unacked }),
       ...countDeadLetters(context, pipeline, memory, dead),

@@ -141,6 +141,8 @@ const judge = (situation: Situation, scaling: Scaling): { verdict: Verdict; trac
   const active = pauses.forced || known.some((demand) => demand.active)
   const top = known.reduce((best, demand) => (demand.replicas > best.replicas ? demand : best)) as Demand
   const [start, startReason] = active ? [top.replicas, top.reason] : restingNumber(situation, scaling)
+  // Without a look nobody knows what pods hold; after one look at an empty queue, whether anything arrives.
+  const blind = inputs.unacked === undefined || (!active && inputs.publishRate === undefined)
   const limits: Limit[] = active ? [...top.limits] : []
   let wanted = start
   let reason: ScalingReason = startReason
@@ -154,6 +156,7 @@ const judge = (situation: Situation, scaling: Scaling): { verdict: Verdict; trac
   }
 
   if (names.length > 0) take(['Unknown', floorReason, (number) => Math.max(number, floor)])
+  else if (blind) take(['Unknown', 'BacklogUnknown', (number) => Math.max(number, current)])
   take(['Minimum', reason, (number) => (active ? Math.max(number, min, 1) : number)])
   take(['Maximum', 'AtMaximum', (number) => Math.min(number, max)])
   const recommended = wanted
@@ -183,7 +186,7 @@ const judge = (situation: Situation, scaling: Scaling): { verdict: Verdict; trac
       limits,
       ...(eta !== undefined && { drainEtaSeconds: eta }),
     },
-    traces: { active, unknown: names.length > 0, wanted: recommended, burst },
+    traces: { active, unknown: names.length > 0, wanted: blind ? undefined : recommended, burst },
   }
 }
 

@@ -11,7 +11,7 @@ const busy = (service: number, ready = 50, untilMs = NOW): Sample[] =>
     atMs: untilMs - ago * 1000,
     ready,
     unacked: 10,
-    published: 0,
+    published: (15 - ago) * service,
     acked: (15 - ago) * service,
   }))
 const steady = (ready: number, forSeconds = 60): Memory => ({

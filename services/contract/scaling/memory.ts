@@ -1,7 +1,7 @@
 import { type Change, keptMs, type Wanted } from './behavior.ts'
 import type { Scaling } from './block.ts'
 import { type Downstream, watchDownstream } from './downstream.ts'
-import { lately, type Sample } from './sample.ts'
+import type { Sample } from './sample.ts'
 import { learnRate, type MeasuredRate, saturatedRate, serviceRate } from './service-rate.ts'
 import type { Situation } from './situation.ts'
 
@@ -100,7 +100,7 @@ export const learn = (
   const memory = withReplicas(before, replicas, scaling, nowMs)
   const last = samples.at(-1)
   if (last === undefined || last.atMs <= memory.learntMs || replicas.ready === 0) return memory
-  const total = saturatedRate(samples, memory.steady?.sinceMs ?? nowMs)
+  const total = saturatedRate(samples, scaling.pollingInterval, memory.steady?.sinceMs ?? nowMs)
   if (total === undefined) return { ...memory, learntMs: last.atMs }
   const one = serviceRate(memory.rates, nowMs)
   const { downstream: watched, ...rest } = memory
@@ -123,4 +123,4 @@ export const idleSeconds = ({ lastActiveMs, sinceMs }: Memory, nowMs: number): n
 
 /** True while the last look is too old to say anything about now: three polls, and two of the broker's statistics. */
 export const isStale = (samples: readonly Sample[], pollingInterval: number, nowMs: number): boolean =>
-  nowMs - (lately(samples).at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) > Math.max(3 * pollingInterval, 10) * 1000
+  nowMs - (samples.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY) > Math.max(3 * pollingInterval, 10) * 1000

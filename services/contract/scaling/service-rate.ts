@@ -1,4 +1,4 @@
-import { lately, rateOver, type Sample } from './sample.ts'
+import { isSound, lately, rateOver, type Sample } from './sample.ts'
 
 /** What one of so many pods was seen to do, while messages waited all the time. */
 export type MeasuredRate = { replicas: number; perSecond: number; samples: number; atMs: number; remembered?: true }
@@ -19,12 +19,18 @@ const FRESH_MS = 3_600_000
 
 /**
  * The rate of all pods together while it was their limit: messages waited at every look and the number of ready pods
- * did not change. Otherwise acknowledgements show the demand, and that is nothing to learn from.
+ * did not change. Otherwise acknowledgements show the demand, and that is nothing to learn from; nor is what the broker's
+ * counters show while its nodes come and go.
+ * @param pollingInterval seconds between two looks
  * @param steadySinceMs since when the number of ready pods is what it is
  */
-export const saturatedRate = (samples: readonly Sample[], steadySinceMs: number): number | undefined => {
-  const window = lately(samples, steadySinceMs)
-  if (window.length < 3 || window.some(({ ready }) => ready === 0)) return undefined
+export const saturatedRate = (
+  samples: readonly Sample[],
+  pollingInterval: number,
+  steadySinceMs: number,
+): number | undefined => {
+  const window = lately(samples, pollingInterval, steadySinceMs)
+  if (window.length < 3 || window.some(({ ready }) => ready === 0) || !isSound(window)) return undefined
   const rate = rateOver(window, 'acked')
   return rate !== undefined && rate > 0 ? rate : undefined
 }

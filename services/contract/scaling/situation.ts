@@ -12,7 +12,7 @@ export type Elsewhere = { reason: ScalingReason; message: string }
 
 /** What is seen of a pipeline at one moment, raw. */
 export type Facts = {
-  /** Looks at the queue within the last minute, oldest first; none when it could not be looked at. */
+  /** Looks at the queue as `withLook` keeps them, oldest first; none when it could not be looked at. */
   samples: readonly Sample[]
   /** current: as the Deployment's spec has it. ready: serving. */
   replicas: { current: number; ready: number }
@@ -79,8 +79,10 @@ export const situationOf = (
   const known = last !== undefined && !isStale(samples, scaling.pollingInterval, nowMs)
   const rate = serviceRate(memory.rates, nowMs)
   const downstream = downstreamRate(memory.downstream, nowMs)
-  const acked = rateOver(lately(samples), 'acked')
-  const contradiction = known ? contradictionIn(samples) : undefined
+  const { pollingInterval } = scaling
+  const published = arrivalRate(samples)
+  const acked = rateOver(lately(samples, pollingInterval), 'acked')
+  const contradiction = known ? contradictionIn(samples, pollingInterval) : undefined
   const metrics = Object.entries(facts.metrics).flatMap(([name, value]) =>
     value === undefined || !Number.isFinite(value) ? [] : [{ name, value: figure(value) }],
   )
@@ -88,7 +90,8 @@ export const situationOf = (
     ...(last !== undefined && { statsAgeSeconds: Math.round((nowMs - last.atMs) / 1000) }),
     replicas,
     inputs: {
-      ...(known && { ready: last.ready, unacked: last.unacked, publishRate: figure(arrivalRate(samples)) }),
+      ...(known && { ready: last.ready, unacked: last.unacked }),
+      ...(known && published !== undefined && { publishRate: figure(published) }),
       ...(known && acked !== undefined && { ackRate: figure(acked) }),
       ...(rate !== undefined && { serviceRate: { ...rate, value: figure(rate.value) } }),
       ...(downstream !== undefined && { downstreamRate: figure(downstream) }),

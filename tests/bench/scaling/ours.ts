@@ -2,10 +2,8 @@ import type { Scaling } from '#contract/scaling/block.ts'
 import { decideScaling } from '#contract/scaling/decision.ts'
 import { freshMemory, type Memory } from '#contract/scaling/memory.ts'
 import { pausesOf } from '#contract/scaling/pauses.ts'
-import type { Sample } from '#contract/scaling/sample.ts'
+import { type Sample, withLook } from '#contract/scaling/sample.ts'
 import type { World } from './world.ts'
-
-const SAMPLES_MS = 60_000
 
 /**
  * The operator's decision itself, once in a polling interval.
@@ -36,7 +34,7 @@ export const createOurs = (
       const nowMs = world.now() * 1000
       const look = world.look()
       if (look !== undefined && look !== 'blank')
-        samples = [...samples.filter(({ atMs }) => atMs > nowMs - SAMPLES_MS), { ...look, atMs: nowMs }]
+        samples = withLook(samples, { ...look, atMs: nowMs }, scaling.pollingInterval)
       const facts = {
         samples,
         replicas: { current: world.wanted(), ready: world.ready() },
