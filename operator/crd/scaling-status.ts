@@ -30,6 +30,7 @@ export const scalingStatusSchema: Schema = object(
       downstreamRate: figure('Messages in a second that everything behind the pods takes, when that is the limit.'),
       startupSeconds: figure('From the wish for a pod until it is ready.'),
       concurrency: count('Messages that a pod handles together.'),
+      room: count('Messages of the largest size that the queue has room for; with targetUtilization 1.'),
       idleSeconds: count('Seconds since a trigger was active.'),
       neverActive: flag('True: none ever was.'),
       unknownSeconds: count('Seconds since all triggers could be read, while one cannot.'),

@@ -143,7 +143,8 @@ export const scalingSchema: Schema = object(
       targetDrainSeconds: integer('A backlog shall be gone after this many seconds.', 1, DAY_SECONDS),
       targetUtilization: {
         type: 'number',
-        description: "The part of a pod's rate that the arriving messages shall use.",
+        description:
+          "The part of a pod's rate that the arriving messages shall use. 1: pods are never idle, because two thirds of what arrives in targetDrainSeconds, at most half of what the queue has room for, are left to stand before them.",
         minimum: 0.1,
         maximum: 1,
       },

@@ -27,6 +27,17 @@ describe('the plan for the signals pods of a pipeline', () => {
     const { status: next } = plan(pipeline({ status: { scaling: { ...status, inputs } } }), 3)
     expect(next.inputs.serviceRate).toEqual({ value: 10, source: 'Remembered', samples: 9 })
   })
+  it('leaves no more to stand than its queue has room for', () => {
+    const slo = { targetDrainSeconds: 60, targetUtilization: 1 }
+    const scaling = { ...DEFAULTS.signals.scaling, slo }
+    const spec = {
+      ...DEFAULTS,
+      broker: { ...DEFAULTS.broker, maxLengthBytes: '256Mi' },
+      signals: { ...DEFAULTS.signals, scaling },
+    }
+    expect(plan(pipeline({ spec }), 0).status.inputs.room).toBe(1028)
+    expect(plan(pipeline(), 0).status.inputs).not.toHaveProperty('room')
+  })
   it('hands on the status that is written already when there is no news', () => {
     const { status } = plan(pipeline(), 3)
     expect(plan(pipeline({ status: { scaling: status } }), 3).status).toBe(status)

@@ -1,3 +1,5 @@
+import { bytesOf } from '#contract/pipeline.ts'
+import { MAX_BODY_BYTES } from '#contract/recording.ts'
 import { type Decision, decideScaling } from '#contract/scaling/decision.ts'
 import { freshMemory, type Memory } from '#contract/scaling/memory.ts'
 import { pausesOf } from '#contract/scaling/pauses.ts'
@@ -63,6 +65,7 @@ export const planScaling = (
     replicas: { current: Math.min(seen.replicas.current, kept), ready: Math.min(seen.replicas.ready, kept) },
     fixed,
     concurrency: batch.size,
+    room: Math.floor(bytesOf(spec.broker.maxLengthBytes) / MAX_BODY_BYTES),
     pauses: pausesOf(metadata.annotations),
   }
   const decision = decideScaling(facts, scaling, memory ?? freshMemory(nowMs, before?.inputs), nowMs)

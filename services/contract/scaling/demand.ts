@@ -1,6 +1,7 @@
 import type { PrometheusTrigger, RabbitTrigger, Scaling, Trigger } from './block.ts'
 import type { ScalingReason } from './reasons.ts'
 import type { Situation } from './situation.ts'
+import { standingOf } from './standing.ts'
 
 /** The parts of a sum of pods: for what arrives, for what has gathered, and for what gathers while pods start. */
 export type Terms = { steady: number; startup: number; backlog: number }
@@ -73,15 +74,18 @@ const queueDemand = (situation: Situation, trigger: RabbitTrigger, scaling: Scal
     mode === 'MessageRate'
       ? arrival > Number(activationValue) || backlog > 0
       : backlog > Number(activationValue) || (Number(activationValue) === 0 && arrival > 0)
+  const standing = rate === undefined || isLong ? 0 : standingOf(arrival, inputs.room, scaling)
   const terms =
     rate === undefined
       ? { ...NO_TERMS, backlog: backlog / Number(value) }
-      : termsOf(situation, backlog, arrival, rate, scaling)
+      : termsOf(situation, backlog - standing, arrival, rate, scaling)
   const raw = up(terms.steady + terms.startup + terms.backlog)
+  const waiting =
+    standing === 0 ? `${show(backlog)} waiting` : `(${show(backlog)} waiting - ${show(standing)} left to stand)`
   const sum =
     rate === undefined
-      ? `${show(backlog)} waiting / ${value} for a pod`
-      : `${show(backlog)} waiting / (${show(rate)}/s x ${scaling.slo.targetDrainSeconds} s) + ${show(arrival)}/s arriving / (${show(rate)}/s x ${scaling.slo.targetUtilization})`
+      ? `${waiting} / ${value} for a pod`
+      : `${waiting} / (${show(rate)}/s x ${scaling.slo.targetDrainSeconds} s) + ${show(arrival)}/s arriving / (${show(rate)}/s x ${scaling.slo.targetUtilization})`
   const demand: Demand = { active: isActive, raw, replicas: raw, reason: 'BacklogAndRate', terms, limits: [], sum }
   const limited = (name: string, to: number, reason?: ScalingReason): void => {
     if (to >= demand.replicas) return
@@ -90,6 +94,12 @@ const queueDemand = (situation: Situation, trigger: RabbitTrigger, scaling: Scal
     if (reason !== undefined) demand.reason = reason
   }
 
+  if (rate !== undefined && standing > 0) {
+    // A pod that has something to do stays: work costs the same whenever it is done, and the start of another comes on top.
+    const fed = up((arrival + backlog / scaling.slo.targetDrainSeconds) / rate)
+    demand.replicas = Math.max(raw, Math.min(replicas.current, fed))
+    if (demand.replicas > raw) demand.limits.push({ name: 'Standing', from: raw, to: demand.replicas })
+  }
   // Unacknowledged messages belong to a pod already: a further one that finds nothing ready is useless.
   limited('Useful', replicas.current + ready + up(arrival * inputs.startupSeconds))
   if (rate === undefined) return demand

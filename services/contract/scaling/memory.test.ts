@@ -86,10 +86,15 @@ it('a change of the number of pods is remembered, whoever made it', () => {
 })
 
 describe('what is behind the pods', () => {
-  const twice = watchDownstream(watchDownstream(undefined, 50, 100, NOW), 50, 100, NOW)
+  const AGO = NOW - 5_000
+  const once = watchDownstream(undefined, 50, 100, AGO)
+  const twice = watchDownstream(once, 50, 100, NOW)
   it.each([
     ['is no limit after one look', watchDownstream(undefined, 50, 100, NOW), undefined],
     ['is a limit after the second', twice, 50],
+    ['is none when the second saw what the first did', watchDownstream(once, 50, 100, AGO + 1_000), undefined],
+    ['is none while less and less is done: pods that stall', watchDownstream(once, 20, 100, NOW), undefined],
+    ['stays what it was while pods stall', watchDownstream(twice, 20, 100, NOW + 5_000), 50],
     ['is none when the pods do what they can', watchDownstream(undefined, 95, 100, NOW), undefined],
     ['stays one while fewer pods do no less', watchDownstream(twice, 50, 62, NOW), 50],
     ['is none any more when they do what they can', watchDownstream(twice, 60, 62, NOW), undefined],

@@ -6,6 +6,7 @@ import type { Pauses } from './pauses.ts'
 import type { ScalingReason, TriggerProblem } from './reasons.ts'
 import { arrivalRate, contradictionIn, lately, rateOver, type Sample } from './sample.ts'
 import { type ServiceRate, serviceRate } from './service-rate.ts'
+import { isNeverIdle } from './standing.ts'
 
 /** The number is decided elsewhere, or must not be touched because of what is there: why, and what is known of it. */
 export type Elsewhere = { reason: ScalingReason; message: string }
@@ -25,6 +26,8 @@ export type Facts = {
   fixed: number | undefined
   /** Messages that one pod handles together: `spec.signals.batch.size`. */
   concurrency: number
+  /** Messages of the largest size that the queue has room for. */
+  room?: number | undefined
   /** What keeps the operator from deciding; left out when nothing does. */
   elsewhere?: Elsewhere | undefined
 }
@@ -47,6 +50,8 @@ export type Situation = {
     downstreamRate?: number
     startupSeconds: number
     concurrency: number
+    /** Messages of the largest size that the queue has room for; of pods that shall never be idle. */
+    room?: number
     /** Since a trigger was last active. */
     idleSeconds?: number
     /** Nothing was ever to do. */
@@ -97,6 +102,7 @@ export const situationOf = (
       ...(downstream !== undefined && { downstreamRate: figure(downstream) }),
       startupSeconds: figure(memory.startupSeconds),
       concurrency: facts.concurrency,
+      ...(facts.room !== undefined && isNeverIdle(scaling) && { room: facts.room }),
       idleSeconds: Math.floor(idleSeconds(memory, nowMs)),
       ...(memory.lastActiveMs === undefined && { neverActive: true }),
       ...(memory.unknownMs !== undefined && { unknownSeconds: Math.floor((nowMs - memory.unknownMs) / 1000) }),

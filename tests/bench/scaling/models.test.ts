@@ -101,6 +101,12 @@ describe('against a KEDA whose value was tuned by hand', () => {
     expect(ours?.p95).toBeLessThan(keda?.p95 ?? 0)
     expect(ours?.podSeconds).toBeLessThanOrEqual(keda?.podSeconds ?? 0)
   })
+  it('pods that stall are no limit behind them, and no reason to end them', () => {
+    const scenario = { ...scenarioOf('pods stall'), runs: 5 }
+    const [keda, ours] = ['KEDA, tuned, value by hand', 'ours, economy'].map((arm) => compare(scenario, armOf(arm)))
+    expect(ours?.p95).toBeLessThan(keda?.p95 ?? 0)
+    expect(ours?.redelivered).toBe(0)
+  })
   it('an answer without figures is no reason to end pods', () => {
     const scenario = { ...scenarioOf('answers without'), runs: 1 }
     expect(compare(scenario, armOf('KEDA, tuned')).worst).toBeGreaterThan(100)
