@@ -36,8 +36,7 @@ export const watchDownstream = (
     return { ...first, strikes: before.strikes + 1 }
   }
   // With the few pods that the limit leaves the part is above the first bound, and still the limit is what counts.
-  if (part < EFFECTIVE && before !== undefined && known)
-    return { ...before, perSecond: totalPerSecond, seenMs: nowMs }
+  if (part < EFFECTIVE && before !== undefined && known) return { ...before, perSecond: totalPerSecond, seenMs: nowMs }
   return undefined
 }
 
