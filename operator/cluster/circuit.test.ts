@@ -127,3 +127,13 @@ it('the death of one is nothing to another', async () => {
   goes('answers')
   expect(await ask('two')).toBe('an answer')
 })
+
+it('what is known of one that nobody has asked in ten minutes is forgotten', async () => {
+  const { ask, goes } = world()
+  goes('refuses')
+  for (let count = 0; count < 5; count++) await ask('one')
+  goes('answers')
+  await vi.advanceTimersByTimeAsync(660_000)
+  await ask('two')
+  expect(await ask('one')).toBe('an answer')
+})

@@ -1,3 +1,5 @@
+import { createRecent } from './recent.ts'
+
 /** Requests to servers of which any may be dead, so that a dead one costs those who ask it no time. */
 export type Circuit = {
   /**
@@ -24,10 +26,11 @@ export const silent = (): Error => new Error('the broker does not answer')
  * A server is taken for dead when three requests in a row had no answer, or one is not answered for 3 s while no other
  * is either. Whoever waits for it then is told so, and who asks later is told at once: a reconcile that waits for a
  * dead broker would keep others from their turn. One probe at a time looks whether it answers again, once a second at
- * most. An answer of any kind, also a late one, is a sign of life; what the answer says is not looked at here.
+ * most. An answer of any kind, also a late one, is a sign of life; what the answer says is not looked at here. Of a
+ * server that nobody has asked in ten minutes nothing is known.
  */
 export const createCircuit = (nowMs: () => number): Circuit => {
-  const states = new Map<string, State>()
+  const states = createRecent<State>(nowMs)
 
   const stateOf = (server: string): State => {
     const state = states.get(server) ?? {

@@ -3,6 +3,7 @@ import { Agent, request } from 'undici'
 import type { PrometheusTrigger, Scaling } from '#contract/scaling/block.ts'
 import { triggerName } from '#contract/scaling/demand.ts'
 import type { TriggerProblem } from '#contract/scaling/reasons.ts'
+import { createRecent } from './recent.ts'
 import { SecretProblem, type Secrets } from './secrets.ts'
 
 export type Values = {
@@ -18,8 +19,6 @@ export type Prometheus = {
 }
 
 const LIMIT_MS = 3_000
-/** An answer that nobody has asked for again after so long is forgotten. */
-const KEPT_MS = 600_000
 
 type Answer = { status?: string; data?: { resultType?: string; result?: unknown } }
 type Pair = [timestamp: number, value: string]
@@ -98,12 +97,12 @@ const query = async (
 /**
  * Asks each query at most once in a polling interval, whoever wants its value and asks with the same credentials. A
  * server that does not answer within 3 s, or answers anything but one number, leaves the value unknown: a finding, no
- * failure.
+ * failure. Answers and connections that nobody has asked for in ten minutes are let go.
  */
 export const createPrometheus = (secrets: Pick<Secrets, 'fields'>): Prometheus => {
-  const known = new Map<string, { atMs: number; outcome: Promise<Outcome> }>()
+  const known = createRecent<{ atMs: number; outcome: Promise<Outcome> }>(Date.now)
   /** One for each authority, and one for all servers without. */
-  const agents = new Map<string, Agent>()
+  const agents = createRecent<Agent>(Date.now, (agent) => void agent.destroy())
   const agentOf = (ca = ''): Agent => {
     const agent = agents.get(ca) ?? new Agent(ca === '' ? {} : { connect: { ca } })
     agents.set(ca, agent)
@@ -112,7 +111,6 @@ export const createPrometheus = (secrets: Pick<Secrets, 'fields'>): Prometheus =
 
   const lookUp = (metadata: PrometheusTrigger['metadata'], credentials: Credentials, maxAgeMs: number) => {
     const nowMs = Date.now()
-    for (const [key, { atMs }] of known) if (nowMs - atMs > KEPT_MS) known.delete(key)
     const by = createHash('sha256').update(JSON.stringify(credentials)).digest('base64')
     const key = `${metadata.serverAddress}\n${metadata.query}\n${by}`
     const last = known.get(key)

@@ -11,12 +11,12 @@ const broker = (vhost: string): Broker => ({
 })
 
 /** Readings that tell apart by their number; the first so many fail. */
-const counted = (failures = 0) => {
+const counted = (failures = 0, nowMs = Date.now) => {
   let count = 0
   return createSharedReading(async ({ vhost }) => {
     if (++count <= failures) throw new Error(`failed ${count}`)
     return { vhost, count }
-  })
+  }, nowMs)
 }
 
 describe('one reading of a virtual host', () => {
@@ -37,6 +37,14 @@ describe('one reading of a virtual host', () => {
     const read = counted()
     await read(broker('/'), 60_000)
     expect(await read(broker('other'), 60_000)).toMatchObject({ vhost: 'other' })
+  })
+  it('is forgotten when nobody has asked for it in ten minutes, as of a broker whose pipelines are gone', async () => {
+    let nowMs = 0
+    const read = counted(0, () => nowMs)
+    await read(broker('gone'), 1)
+    nowMs = 660_000
+    await read(broker('/'), 1)
+    expect(await read(broker('gone'), Number.POSITIVE_INFINITY)).toMatchObject({ count: 3 })
   })
   it('is forgotten when it fails', async () => {
     const read = counted(1)
