@@ -142,7 +142,8 @@ const judge = (situation: Situation, scaling: Scaling): { verdict: Verdict; trac
   const top = known.reduce((best, demand) => (demand.replicas > best.replicas ? demand : best)) as Demand
   const [start, startReason] = active ? [top.replicas, top.reason] : restingNumber(situation, scaling)
   // Without a look nobody knows what pods hold; after one look at an empty queue, whether anything arrives.
-  const blind = inputs.unacked === undefined || (!active && inputs.publishRate === undefined)
+  const unseen = inputs.unacked === undefined
+  const blind = unseen || (!active && inputs.publishRate === undefined)
   const limits: Limit[] = active ? [...top.limits] : []
   let wanted = start
   let reason: ScalingReason = startReason
@@ -156,7 +157,7 @@ const judge = (situation: Situation, scaling: Scaling): { verdict: Verdict; trac
   }
 
   if (names.length > 0) take(['Unknown', floorReason, (number) => Math.max(number, floor)])
-  else if (blind) take(['Unknown', 'BacklogUnknown', (number) => Math.max(number, current)])
+  else if (blind) take(['Unknown', unseen ? 'BacklogUnknown' : 'BurstHold', (number) => Math.max(number, current)])
   take(['Minimum', reason, (number) => (active ? Math.max(number, min, 1) : number)])
   take(['Maximum', 'AtMaximum', (number) => Math.min(number, max)])
   const recommended = wanted

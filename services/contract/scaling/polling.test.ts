@@ -84,6 +84,6 @@ describe('what is not known', () => {
   it('it may grow by the query', () => expect(asked([], 1000)).toMatchObject({ desired: 10 }))
   it('what arrives, after one look at an empty queue: none goes', () => {
     const only = { atMs: 1_000_000, ready: 0, unacked: 0, published: 5, acked: 5 }
-    expect(asked([only], 0, SCALING_DEFAULTS.triggers)).toMatchObject({ desired: 3, reason: 'BacklogUnknown' })
+    expect(asked([only], 0, SCALING_DEFAULTS.triggers)).toMatchObject({ desired: 3, reason: 'BurstHold' })
   })
 })
