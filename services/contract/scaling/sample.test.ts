@@ -102,7 +102,15 @@ describe.each([1, 5, 8, 15, 60, 300])('with a look every %i s', (pollingInterval
     expect(kept.length).toBeLessThanOrEqual(Math.max(60 / pollingInterval, 5) + 1))
 })
 
-it('the same look is kept once', () => {
-  const [first] = looks(5) as [Sample]
-  expect(withLook([first], { ...first }, 5)).toEqual([first])
+describe('a look', () => {
+  const [first, second] = looks(5, 50) as [Sample, Sample]
+  it.each([
+    ['that is there already is kept once', second, [first, second]],
+    ['that is older than the last, as after one that woke the pipeline, is no news', first, [first, second]],
+    [
+      'of a clock that was set back an hour begins anew',
+      { ...second, atMs: -3_600_000 },
+      [{ ...second, atMs: -3_600_000 }],
+    ],
+  ])('%s', (_, look, expected) => expect(withLook([first, second], look, 5)).toEqual(expected))
 })

@@ -19,11 +19,15 @@ const NOTICEABLE = 100
 /** So many times what else was acknowledged in the window is no work, but what a node of the broker had counted before. */
 const LEAP = 10
 
-/** The samples with one more look: those of the last minute, or of five polling intervals. The same look counts once. */
+/**
+ * The samples with one more look: those of the last minute, or of five polling intervals. One that is not newer than the
+ * last is no news, unless it is so much older that the clock was set back.
+ */
 export const withLook = <T extends Sample>(before: readonly T[], look: T, pollingInterval: number): T[] => {
-  if (before.at(-1)?.atMs === look.atMs) return [...before]
   const keptMs = Math.max(KEPT_MS, KEPT_LOOKS * pollingInterval * 1000)
-  return [...before.filter(({ atMs }) => atMs > look.atMs - keptMs), look]
+  const newerMs = look.atMs - (before.at(-1)?.atMs ?? Number.NEGATIVE_INFINITY)
+  if (newerMs < -keptMs) return [look]
+  return newerMs <= 0 ? [...before] : [...before.filter(({ atMs }) => atMs > look.atMs - keptMs), look]
 }
 
 /**
