@@ -11,8 +11,9 @@ import {
   type Row,
   rate,
 } from '../../../tests/stand/decision.ts'
-import type { Scaling, Trigger } from './block.ts'
+import { SCALING_DEFAULTS, type Scaling, type Trigger } from './block.ts'
 import { SCALING_REASONS } from './reasons.ts'
+import { replay, type ScalingStatus, scalingStatusOf } from './status.ts'
 
 it('a trigger that cannot be read is told with its reason', () => {
   const trigger: Trigger = {
@@ -200,6 +201,16 @@ describe('whatever the queue', () => {
         expect(desired).toBeLessThanOrEqual(20)
         expect(ask()).toEqual(ask())
         if (s.unacked > 0) expect(desired).toBeGreaterThan(0)
+      }),
+    ))
+
+  it('what the status shows leads to the same decision again', () =>
+    fc.assert(
+      fc.property(state, (s) => {
+        const more = { ...moreOf(s), room: 5000 }
+        const decision = decide(looks(s.ready, s.unacked, s), s.current, more)
+        const pasted = JSON.parse(JSON.stringify(scalingStatusOf(decision, undefined, NOW))) as ScalingStatus
+        expect(replay(pasted, { ...SCALING_DEFAULTS, ...more.scaling })).toEqual(decision.verdict)
       }),
     ))
 
