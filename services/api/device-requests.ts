@@ -21,17 +21,23 @@ const YEAR_SECONDS = 31_536_000
 type Field = [expected: string, accepts: (value: unknown) => boolean]
 
 const text = (form: RegExp) => (value: unknown) => typeof value === 'string' && form.test(value)
-const isTime = (value: unknown): boolean =>
-  Number.isSafeInteger(value) ||
-  (typeof value === 'string' &&
-    /^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:\d{2})$/.test(value) &&
-    !Number.isNaN(Date.parse(value)))
+const toMs = (time: unknown): number => (typeof time === 'number' ? time : Date.parse(String(time)))
+
+// A Date holds some 275,000 years either way, and a former key ends up to a year after the new one begins.
+const [FIRST_MS, LAST_MS] = [Date.UTC(-9999, 0, 1), Date.UTC(9999, 11, 31, 23, 59, 59, 999)]
+const isTime = (value: unknown): boolean => {
+  const isWritten = typeof value === 'string' && /^\d{4}-\d{2}-\d{2}T.*(Z|[+-]\d{2}:\d{2})$/.test(value)
+  if (!isWritten && !Number.isSafeInteger(value)) return false
+  const ms = toMs(value)
+  return ms >= FIRST_MS && ms <= LAST_MS
+}
+const TIME: Field = ['an ISO time with its zone, or ms since the epoch, before the year 10000', isTime]
 
 const ROTATE: Record<string, Field> = {
   keyId: ['1 to 32 letters, digits, dots, dashes or underscores', text(KEY_ID)],
   secret: ['64 lower-case hex digits', text(/^[0-9a-f]{64}$/)],
-  notBefore: ['an ISO time with its zone, or ms since the epoch', isTime],
-  notAfter: ['an ISO time with its zone, or ms since the epoch', isTime],
+  notBefore: TIME,
+  notAfter: TIME,
   retireAfterSeconds: [
     `whole seconds from 0 to ${YEAR_SECONDS}`,
     (value) => Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= YEAR_SECONDS,
@@ -51,13 +57,11 @@ const readFields = (body: unknown, fields: Record<string, Field>): Read<Record<s
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined
     if (field === undefined)
       return faultOf(`/${name.slice(0, 60)}`, `unknown field; expected ${Object.keys(fields).join(', ')}`)
-    // The value is not repeated: it may be a secret.
-    if (!field[1](value)) return faultOf(`/${name}`, `expected ${field[0]}`)
+    const got = name === 'secret' ? '' : `, got ${JSON.stringify(value).slice(0, 60)}`
+    if (!field[1](value)) return faultOf(`/${name}`, `expected ${field[0]}${got}`)
   }
   return { ok: true, value: body as Record<string, unknown> }
 }
-
-const toMs = (time: unknown): number => (typeof time === 'number' ? time : Date.parse(String(time)))
 
 /** Reads the body of a rotation; none at all asks for the next derived key. */
 export const readRotateRequest = (body: unknown = {}): Read<RotateRequest> => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { impliedDevice, rotateKey } from '#contract/device-registry.ts'
 import type { Registered, UseDocument } from '#runtime/device-registry.ts'
 import { toDeviceJson, toDevicePage } from './device-representation.ts'
 import { readDeviceChange, readDevicesQuery, readRotateRequest } from './device-requests.ts'
@@ -35,12 +36,29 @@ describe('a rotation', () => {
     [{ notBefore: '2026-01-01' }, '/notBefore', 'an ISO time with its zone'],
     [{ notBefore: '2026-13-01T00:00:00Z' }, '/notBefore', 'an ISO time'],
     [{ notAfter: 1.5 }, '/notAfter', 'an ISO time'],
+    [{ notAfter: 1e300 }, '/notAfter', 'before the year 10000, got 1e+300'],
+    [{ notAfter: 9e15 }, '/notAfter', 'before the year 10000, got 9000000000000000'],
+    [{ notBefore: -9e15 }, '/notBefore', 'before the year 10000, got -9000000000000000'],
+    [{ notBefore: '300000-01-01T00:00:00Z' }, '/notBefore', 'got "300000-01-01T00:00:00Z"'],
+    [{ notBefore: '9999-12-31T23:59:59-12:00' }, '/notBefore', 'before the year 10000'],
     [{ notBefore: 2, notAfter: 2 }, '/notAfter', 'a time after notBefore'],
     [{ retireAfterSeconds: -1 }, '/retireAfterSeconds', 'whole seconds from 0'],
     [{ retireAfterSeconds: '60' }, '/retireAfterSeconds', 'whole seconds from 0'],
   ])('%j is refused', (body, pointer, detail) =>
     expect(readRotateRequest(body)).toEqual({ ok: false, fault: { pointer, detail: expect.stringContaining(detail) } }),
   )
+  it('takes the last ms of the year 9999, and a device whose former key then retires can be shown', () => {
+    const read = readRotateRequest({ notBefore: '9999-12-31T23:59:59.999Z', retireAfterSeconds: 31_536_000 })
+    if (!read.ok || read.value.notBeforeMs === undefined) throw new Error('expected it to be taken')
+    const { notBeforeMs, retireAfterMs } = read.value
+    const key = { keyId: 'k1.1', source: 'derived', notBeforeMs } as const
+    const rotated = rotateKey(impliedDevice('d', ['k1']), key, { nowMs: 1, retireAfterMs })
+    if (!rotated.ok) throw new Error(rotated.detail)
+    expect(toDeviceJson(rotated.device, [], 1).keys).toMatchObject([
+      { notAfter: '+010000-12-30T23:59:59.999Z' },
+      { notBefore: '9999-12-31T23:59:59.999Z' },
+    ])
+  })
   it('does not repeat a secret that is malformed', () =>
     expect(JSON.stringify(readRotateRequest({ secret: 'hunter2' }))).not.toContain('hunter2'))
 })
