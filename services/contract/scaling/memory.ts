@@ -68,8 +68,10 @@ type Replicas = { current: number; ready: number }
 
 const withReplicas = (memory: Memory, { current, ready }: Replicas, scaling: Scaling, nowMs: number): Memory => {
   const { current: before, starting, steady, ...rest } = memory
+  const kept = <T extends { atMs: number }>(all: readonly T[]): T[] =>
+    all.filter(({ atMs }) => atMs > nowMs - keptMs(scaling.behavior))
   const changes = [
-    ...memory.changes.filter(({ atMs }) => atMs > nowMs - keptMs(scaling.behavior)),
+    ...kept(memory.changes),
     ...(before !== undefined && before !== current ? [{ atMs: nowMs, from: before, to: current }] : []),
   ]
   const begun = before !== undefined && current > before ? { replicas: current, atMs: nowMs } : starting
@@ -82,6 +84,7 @@ const withReplicas = (memory: Memory, { current, ready }: Replicas, scaling: Sca
     ...rest,
     current,
     changes,
+    wanted: kept(memory.wanted),
     steady: steady?.ready === ready ? steady : { ready, sinceMs: nowMs },
     startupSeconds:
       took === undefined ? memory.startupSeconds : memory.startupSeconds * (1 - LEARNING) + took * LEARNING,

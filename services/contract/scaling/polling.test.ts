@@ -39,6 +39,13 @@ describe.each([1, 5, 8, 15, 60, 300])('with a look every %i s', (pollingInterval
   })
 })
 
+it('what was wanted is forgotten when no window asks for it any more', () => {
+  const { memory } = watched({ pollingInterval: 15 }, () => ({ ready: 30, unacked: 0, published: 30, acked: 0 }))
+  // Twenty looks in five minutes; the longest window of the defaults is two.
+  expect(memory.wanted.length).toBeLessThanOrEqual(120 / 15 + 1)
+  expect(memory.wanted.length).toBeGreaterThan(1)
+})
+
 describe('while a node of the broker goes, or comes back', () => {
   /** Counts of a node that is away from `from` on, until `until`. */
   const node = (from: number, until: number, counted: number) => (seconds: number) => {
