@@ -22,7 +22,7 @@ const send = (request: Request, response: Response, refusal: Refusal): void => {
     requestId: String(response.getHeader('x-request-id')),
     ...refusal.more,
   } as Partial<Problem>)
-  response.status(problem.status).set(refusal.headers)
+  response.status(problem.status).set({ 'cache-control': 'no-store', ...refusal.headers })
   if (request.method === 'HEAD') return void response.end()
   response.type(PROBLEM_CONTENT_TYPE).send(JSON.stringify(problem))
 }

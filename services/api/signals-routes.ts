@@ -60,14 +60,14 @@ export const signalsRoutes = (store: Store): Router => {
     const signal = found(await findSignal(store, id))
     const length = signal.dataVolume
     const etag = `"sha256-${signal.rawSha256}"`
-    response.set({
+    const headers = {
       etag,
       'accept-ranges': 'bytes',
       'cache-control': 'private, max-age=31536000, immutable',
       'content-disposition': `attachment; filename="${rawFilename(signal.timestamp)}"`,
       'repr-digest': `sha-256=:${Buffer.from(signal.rawSha256, 'hex').toString('base64')}:`,
-    })
-    if (request.headers['if-none-match'] === etag) return void response.status(304).end()
+    }
+    if (request.headers['if-none-match'] === etag) return void response.status(304).set(headers).end()
     const mayRange = request.headers['if-range'] === undefined || request.headers['if-range'] === etag
     const range = readRange(mayRange ? request.headers.range : undefined, length)
     if (range.kind === 'unsatisfiable')
@@ -76,13 +76,16 @@ export const signalsRoutes = (store: Store): Router => {
         { detail: `there are ${length} bytes` },
         { 'content-range': `bytes */${length}` },
       )
+    const [start, end] = range.kind === 'part' ? [range.start, range.end + 1] : [0, length]
+    // Read before any header is set: a refusal must not be kept for a year as these bytes may.
+    const bytes =
+      request.method === 'HEAD' ? undefined : found(await (asked ?? readRaw(store, id))).subarray(start, end)
+    response.set(headers)
     // Node itself, not Express: it would change the ETag and the content type.
     response.setHeader('content-type', CONTENT_TYPE)
-    const [start, end] = range.kind === 'part' ? [range.start, range.end + 1] : [0, length]
     if (range.kind === 'part') response.status(206).set('content-range', `bytes ${start}-${end - 1}/${length}`)
     response.setHeader('content-length', end - start)
-    if (request.method === 'HEAD') return void response.end()
-    response.end(found(await (asked ?? readRaw(store, id))).subarray(start, end))
+    response.end(bytes)
   })
 
   return routes
