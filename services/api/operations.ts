@@ -32,7 +32,7 @@ export type OperationsContext = {
 }
 
 const AT_ONCE = 4
-/** Each has a body of up to 8 MiB in memory. */
+/** Each has a body of up to 1 MiB in memory. */
 const UNDER_WAY = 8
 const LARGEST_PAGE = 100
 const TICK_MS = 2_000

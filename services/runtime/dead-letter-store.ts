@@ -57,8 +57,8 @@ export type DeadLetterFilter = {
 /** A place in the order of archiving. */
 export type DeadLetterPlace = { archivedAt: Date; id: ObjectId }
 
-/** The broker takes 16 MiB and so does a document; a recording has at most 261,120 bytes. */
-const MOST_BODY_BYTES = 8 * 2 ** 20
+/** What the chart's broker takes, so that what is kept whole can be replayed; a recording has at most 261,120 bytes. */
+const MOST_BODY_BYTES = 2 ** 20
 /** How long a dead letter is kept after it was replayed or discarded. */
 export const CLOSED_DAYS = 30
 const DAY_MS = 86_400_000

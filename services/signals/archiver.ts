@@ -31,7 +31,10 @@ export type Archiver = {
   start: () => Ending[]
 }
 
-/** Of each of two queues. A forged message has up to 16 MiB, and the pod's limit holds these and what copies them. */
+/**
+ * Of each of two queues. On a broker with RabbitMQ's own default a forged message has up to 16 MiB, and the pod's limit
+ * holds these and what copies them.
+ */
 const PREFETCH = 5
 /** Whatever was delivered is in some batch, so that an outage gives all of it back. */
 const BATCH = { items: 2 * PREFETCH, bytes: 32 * 2 ** 20, lingerMs: 5, inFlight: 2 * PREFETCH }

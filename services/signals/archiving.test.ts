@@ -1,5 +1,6 @@
 import type { ConsumeMessage } from 'amqplib'
 import { describe, expect, it } from 'vitest'
+import { sha256Hex } from '#contract/digest.ts'
 import { readEnvelope } from '#contract/envelope-text.ts'
 import type { Delivery } from '#runtime/consumer.ts'
 import type { DeadLetterDocument } from '#runtime/dead-letter-store.ts'
@@ -119,12 +120,17 @@ describe('a document', () => {
     expect(await documentOf({ headers: { 'x-replay-count': 2 } })).toMatchObject({ parked: true, replays: 2 }))
 })
 
-it('a body larger than a document may be is cut, whole in its digest, and not for replay', async () => {
+it.each([
+  ['as large as the broker of the chart takes is kept whole', 2 ** 20, false],
+  ['larger is cut, whole in its digest, and not for replay', 2 ** 20 + 1, true],
+])('a body that is %s', async (_, bytes, truncated) => {
   const { archive, delivery, stored } = scripted()
   const large = delivery('large')
-  large.message.content = Buffer.alloc(8 * 2 ** 20 + 1)
+  large.message.content = Buffer.alloc(bytes)
   await archive(large)
   const [document] = [...stored.values()]
-  expect(document).toMatchObject({ truncated: true, bodyBytes: 8 * 2 ** 20 + 1 })
+  expect(document).toMatchObject({ truncated, bodyBytes: bytes, bodySha256: sha256Hex(Buffer.alloc(bytes)) })
+  expect(document?.body.length()).toBe(2 ** 20)
+})
   expect(document?.body.length()).toBe(8 * 2 ** 20)
 })

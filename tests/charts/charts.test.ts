@@ -126,6 +126,16 @@ describe('a connection Secret', () => {
   )
 })
 
+it.each(SETS.filter(([chart]) => chart === 'rabbitmq'))(
+  'the broker of %s %j takes no message that a worker has no memory for',
+  (chart, args) => {
+    const config = render('helm', chart, ...args).find(({ kind }) => kind === 'ConfigMap') as
+      | { data?: Record<string, string> }
+      | undefined
+    expect(config?.data?.['rabbitmq.conf']?.split('\n')).toContain('max_message_size = 1048576')
+  },
+)
+
 it.each(['rabbitmq', 'redis', 'mongodb', 'xray-operator'])('the notes of %s print no secret', (chart) => {
   const { text } = helm('helm', 'install', `xray-${chart}`, chart, '--dry-run=client', '--namespace', 'xray')
   const password = /password: "?([A-Za-z0-9]{32})/.exec(text)?.[1]
