@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { sha256Hex } from '#contract/digest.ts'
 import { messageIdFor } from '#contract/ids.ts'
 import { DEVICE, type Ingest, openIngest, recording, rfc9421, send, xray1 } from '../../tests/network/ingest.ts'
+import { createRoom } from './body.ts'
 import { createRateLimit } from './rate-limit.ts'
 
 const PATH = '/v1/ingest/batch'
@@ -125,6 +126,15 @@ it('all items wait for the broker together', async () => {
     ),
   ).toEqual(Array(20).fill(202))
   expect(most).toBe(20)
+})
+
+it('batches have a room of their own: strangers who fill it with theirs shut no single recording out', async () => {
+  const ingest = await opened({ batchRoom: createRoom(100) })
+  const answer = await post(ingest, [item(1)])
+  expect(answer).toMatchObject({ status: 503, code: 'unavailable' })
+  expect(answer.headers).toContain('retry-after: 1')
+  const alone = recording()
+  expect((await send(ingest.port, alone, xray1(alone))).status).toBe(202)
 })
 
 describe('a batch that is wrong as a whole is answered as one', () => {

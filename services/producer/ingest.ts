@@ -22,6 +22,8 @@ export type IngestContext = {
   publisher: Pick<Publisher, 'publish'>
   rateLimit: RateLimit
   room: Room
+  /** Of batches: one takes as much as 32 recordings at least, so strangers fill it sooner. */
+  batchRoom: Room
   exchange: string
   routingKey: string
   now: () => number

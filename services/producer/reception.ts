@@ -5,7 +5,7 @@ import { type RequestHeaders, readRequestHeaders } from '#contract/request-heade
 import { readTraceparent } from '#contract/traceparent.ts'
 import { type Answer, refused, unavailable } from './answers.ts'
 import { authenticate, isSkewed } from './authentication.ts'
-import { type BodyFault, readBody } from './body.ts'
+import { type BodyFault, type Room, readBody } from './body.ts'
 import type { IngestContext } from './ingest.ts'
 import type { RequestTrace } from './request-trace.ts'
 
@@ -73,13 +73,14 @@ const passedOn = (traceparent: unknown): string | undefined =>
  * Receives one signed request and hands it on: every check that does not look into the body, in the contract's order,
  * those that need no body before it is sent (`Expect: 100-continue`). The body's memory is given back afterwards.
  * @param path what the device must have signed
+ * @param room what holds the body until it is answered
  * @param proceed tells a sender that waits for it to send the body
  * @param trace of the request, where traces are on
  */
 export const withReceived = async <T>(
   context: IngestContext,
   request: IncomingMessage,
-  { path, maxBytes }: { path: string; maxBytes: number },
+  { path, maxBytes, room }: { path: string; maxBytes: number; room: Room },
   proceed: (() => void) | undefined,
   trace: RequestTrace | undefined,
   use: (received: Received) => Promise<T>,
@@ -91,7 +92,7 @@ export const withReceived = async <T>(
   const registryProblem = context.devices.problem()
   if (registryProblem !== undefined) return unavailable(registryProblem, context.random())
   proceed?.()
-  const body = await readBody(request, maxBytes, context.room)
+  const body = await readBody(request, maxBytes, room)
   if (typeof body === 'string') return refusedBody(body, maxBytes, context.random())
   try {
     const bodySha256Hex = sha256Hex(body)
@@ -111,6 +112,6 @@ export const withReceived = async <T>(
     const traceparent = passedOn(request.headers.traceparent)
     return await use({ deviceId, nonce, body, bodySha256Hex, nowMs, trace, traceparent })
   } finally {
-    context.room.give(body.length)
+    room.give(body.length)
   }
 }

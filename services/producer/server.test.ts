@@ -56,6 +56,14 @@ describe('a body', () => {
     expect([answer.status, answer.headers]).toEqual([503, expect.stringContaining('retry-after')])
     await full.close()
   })
+  it('takes room for what holds its chunks, too: one of a byte takes hundreds in memory', async () => {
+    const full = await openIngest({ room: createRoom(100_000) })
+    const chunked = { ...xray1(padded(1_000)), 'transfer-encoding': 'chunked', connection: 'close' }
+    const bytes = [...padded(1_000)].map(chunk).join('')
+    expect(statuses(await exchange(full.port, head(chunked), bytes, '0\r\n\r\n'))).toEqual([503])
+    expect((await send(full.port, padded(1_000), xray1(padded(1_000)))).status).toBe(202)
+    await full.close()
+  })
   it('gives its room back, whatever became of it', async () => {
     let taken = 0
     const room = createRoom(1_000_000)
@@ -71,6 +79,9 @@ describe('a body', () => {
       },
     })
     await send(counted.port, BODY, xray1(BODY))
+    const chunked = { ...xray1(BODY), 'transfer-encoding': 'chunked', connection: 'close' }
+    const bytes = [...BODY].map(chunk).join('')
+    expect(statuses(await exchange(counted.port, head(chunked), bytes, '0\r\n\r\n'))).toEqual([202])
     await send(counted.port, BODY, { ...xray1(BODY), 'x-signature': `v1=${'0'.repeat(64)}` })
     const endless = { ...xray1(BODY), 'transfer-encoding': 'chunked' }
     expect(statuses(await exchange(counted.port, head(endless), chunk(padded(MOST + 1))))).toEqual([413])

@@ -48,14 +48,17 @@ export const resultOf = ({ status, headers }: Answer): Result =>
 type Route = {
   path: string
   maxBytes: number
+  room: 'room' | 'batchRoom'
   take: (context: IngestContext, received: Received) => Promise<Answer | BatchAnswer>
 }
 
 const ROUTES = new Map<string, Route>(
-  [
-    { path: '/v1/ingest', maxBytes: MAX_BODY_BYTES, take: ingest },
-    { path: '/v1/ingest/batch', maxBytes: MAX_BATCH_BYTES, take: ingestBatch },
-  ].map((route) => [route.path, route]),
+  (
+    [
+      { path: '/v1/ingest', maxBytes: MAX_BODY_BYTES, room: 'room', take: ingest },
+      { path: '/v1/ingest/batch', maxBytes: MAX_BATCH_BYTES, room: 'batchRoom', take: ingestBatch },
+    ] satisfies Route[]
+  ).map((route) => [route.path, route]),
 )
 
 const answerTo = async (
@@ -71,7 +74,8 @@ const answerTo = async (
       : refused('not_found', { detail: `expected POST ${[...ROUTES.keys()].join(' or ')}` })
   if (request.method !== 'POST')
     return refused('method_not_allowed', { detail: `expected POST, got ${request.method}` }, { allow: 'POST' })
-  return withReceived(context, request, route, proceed, trace, (received) => route.take(context, received))
+  const bounds = { ...route, room: context[route.room] }
+  return withReceived(context, request, bounds, proceed, trace, (received) => route.take(context, received))
 }
 
 const send = (response: ServerResponse, { status, body, headers }: Answer | BatchAnswer): void => {

@@ -25,8 +25,8 @@ import { createIngestServer } from './server.ts'
 
 export type World = { now: () => number; random: () => number }
 
-/** What bodies may take of the pod's memory, in bytes: a quarter of its limit. */
-const MOST_BODY_BYTES = 67_108_864
+/** What the bodies of single recordings may take of the memory, and as much those of batches: a quarter of the limit. */
+const MOST_BODY_BYTES = 33_554_432
 /** Devices whose derived keys are remembered, some 5 MB. */
 const MOST_DERIVED_KEYS = 5_000
 
@@ -62,6 +62,7 @@ export const startProducer =
       devices,
       derivedKeys: createDerivedKeys(MOST_DERIVED_KEYS),
       room: createRoom(MOST_BODY_BYTES),
+      batchRoom: createRoom(MOST_BODY_BYTES),
       nonces: createNonces(redis, metrics.bypassed, timedRedis(metrics.database)),
       publisher,
       rateLimit: createRateLimit(config.RATE_LIMIT_PER_DEVICE_PER_MINUTE),
