@@ -1,6 +1,8 @@
 import { createServer, type Server } from 'node:http'
 import { afterEach, expect, it } from 'vitest'
 import { runCommandLine } from './arguments.ts'
+import type { World } from './commands.ts'
+import { rowsOf } from './dead-letters.ts'
 import { EXIT, type Failure } from './failure.ts'
 import { progressLine } from './operation.ts'
 import { findSettings } from './settings.ts'
@@ -17,15 +19,7 @@ afterEach(() => {
   open.clear()
 })
 
-/**
- * Runs a command against an API that gives each request its next planned answer, and refuses one that is not planned.
- * @param interrupt how many waits until the user interrupts
- */
-const run = async (
-  argv: string[],
-  answers: Answers,
-  { terminal = false, yes = true, interrupt = Number.POSITIVE_INFINITY } = {},
-) => {
+const serve = async (answers: Answers) => {
   const seen: string[] = []
   const server = createServer(async (request, response) => {
     const body = Buffer.concat(await request.toArray()).toString()
@@ -37,6 +31,25 @@ const run = async (
   open.add(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address() as { port: number }
+  return { url: `http://127.0.0.1:${address.port}`, seen }
+}
+
+/** What reads an API that gives each request its next planned answer. */
+const worldOf = async (answers: Answers): Promise<World> => {
+  const { url } = await serve(answers)
+  return { settings: findSettings({ api: url, token: 'x' }, {}, undefined) } as World
+}
+
+/**
+ * Runs a command against an API that gives each request its next planned answer, and refuses one that is not planned.
+ * @param interrupt how many waits until the user interrupts
+ */
+const run = async (
+  argv: string[],
+  answers: Answers,
+  { terminal = false, yes = true, interrupt = Number.POSITIVE_INFINITY } = {},
+) => {
+  const { url, seen } = await serve(answers)
   const [out, told]: [string[], string[]] = [[], []]
   const interrupted = new AbortController()
   let nowMs = 0
@@ -44,30 +57,27 @@ const run = async (
   const unplanned = () => {
     throw new Error('unplanned')
   }
-  const exit = await runCommandLine(
-    ['dlq', ...argv, '--api', `http://127.0.0.1:${address.port}`, '--token', 'x'],
-    (flags) => ({
-      settings: findSettings(flags, {}, undefined),
-      cluster: unplanned,
-      out: (data) => void out.push(String(data)),
-      tell: (line) => void told.push(line),
-      print: unplanned,
-      read: unplanned,
-      write: unplanned,
-      input: process.stdin,
-      now: () => nowMs,
-      nonce: unplanned,
-      delay: async (ms: number) => {
-        nowMs += ms
-        if (++waits >= interrupt) interrupted.abort()
-      },
-      signal: interrupted.signal,
-      nodeVersion: '',
-      screen: false,
-      colour: false,
-      terminal: { interactive: terminal, draw: (line) => void told.push(line), confirm: async () => yes },
-    }),
-  ).catch((error: Failure) => {
+  const exit = await runCommandLine(['dlq', ...argv, '--api', url, '--token', 'x'], (flags) => ({
+    settings: findSettings(flags, {}, undefined),
+    cluster: unplanned,
+    out: (data) => void out.push(String(data)),
+    tell: (line) => void told.push(line),
+    print: unplanned,
+    read: unplanned,
+    write: unplanned,
+    input: process.stdin,
+    now: () => nowMs,
+    nonce: unplanned,
+    delay: async (ms: number) => {
+      nowMs += ms
+      if (++waits >= interrupt) interrupted.abort()
+    },
+    signal: interrupted.signal,
+    nodeVersion: '',
+    screen: false,
+    colour: false,
+    terminal: { interactive: terminal, draw: (line) => void told.push(line), confirm: async () => yes },
+  })).catch((error: Failure) => {
     told.push(error.message)
     return error.exit
   })
@@ -162,6 +172,55 @@ it('lists over as many pages as it takes', async () => {
     'GET /api/dlq?state=open&from=1969-12-31T23%3A00%3A00.000Z&limit=100',
     'GET /api/dlq?state=open&from=1969-12-31T23%3A00%3A00.000Z&limit=50&cursor=c1',
   ])
+})
+
+it('what an export reads has no end but that of the list: a discard with the same filter would take the rest', async () => {
+  const rows = (count: number) => Array.from({ length: count }, () => ({ id: ID }))
+  const world = await worldOf({
+    'GET /api/dlq': [
+      { data: rows(100_000), pagination: { nextCursor: 'c1' } },
+      { data: rows(1), pagination: { nextCursor: null } },
+    ],
+  })
+  let count = 0
+  for await (const _ of rowsOf(world, {}, 'open')) count++
+  expect(count).toBe(100_001)
+})
+
+it('an export goes on from page to page', async () => {
+  const { exit, out, seen } = await run(['export'], {
+    'GET /api/dlq': [
+      { data: [{ id: ID }], pagination: { nextCursor: 'c1' } },
+      { data: [{ id: ID }], pagination: { nextCursor: null } },
+    ],
+    [`GET /api/dlq/${ID}`]: [LETTER],
+  })
+  expect([exit, out.split('\n').length]).toEqual([EXIT.ok, 2])
+  expect(seen.filter((request) => request.includes('?'))).toEqual([
+    'GET /api/dlq?state=open&limit=100',
+    'GET /api/dlq?state=open&limit=100&cursor=c1',
+  ])
+})
+
+it('an export ends with a failure when one of them cannot be had', async () => {
+  const { exit, told } = await run(['export'], {
+    'GET /api/dlq': [{ data: [{ id: ID }, { id: 'gone' }], pagination: { nextCursor: null } }],
+    [`GET /api/dlq/${ID}`]: [LETTER],
+  })
+  expect([exit, told]).toEqual([EXIT.notFound, 'the API answered 404 not_found: no reason given'])
+})
+
+it('an export that is told to stop says when it left some out', async () => {
+  const answers = (ids: string[]) => ({
+    'GET /api/dlq': [{ data: ids.map((id) => ({ id })), pagination: { nextCursor: null } }],
+    [`GET /api/dlq/${ID}`]: [LETTER],
+  })
+  expect(await run(['export', '--limit', '1'], answers([ID]))).toMatchObject({ told: '1 exported' })
+  expect(await run(['export', '--limit', '1'], answers([ID, 'other']))).toMatchObject({
+    exit: EXIT.ok,
+    out: JSON.stringify(LETTER),
+    told: '1 exported, the newest; more match, and a discard begins with the oldest',
+  })
 })
 
 it('exports every one whole, a line each', async () => {

@@ -49,8 +49,13 @@ const filterOf = (world: World, { reason, device, from, to, parked }: Selection)
   ...(parked !== undefined && { parked }),
 })
 
-/** Rows that match, newest first, page by page as they are read. */
-async function* rowsOf(world: World, selection: Selection, state: string, limit: number): AsyncGenerator<Row> {
+/** Rows that match, newest first, page by page as they are read: all of them unless `limit` says otherwise. */
+export async function* rowsOf(
+  world: World,
+  selection: Selection,
+  state: string,
+  limit = Number.POSITIVE_INFINITY,
+): AsyncGenerator<Row> {
   const query = new URLSearchParams({ state })
   for (const [name, value] of Object.entries(filterOf(world, selection)))
     for (const item of Array.isArray(value) ? value : [value]) query.append(name, String(item))
@@ -126,13 +131,14 @@ export const deadLetterStats = async (world: World, output: Output): Promise<num
 
 /** Every dead letter that matches as a line of JSON, with all that is known of it. */
 export const exportDeadLetters = async (world: World, selection: Selection & { state: string }): Promise<number> => {
+  const limit = selection.limit === undefined ? undefined : whole('limit', selection.limit, 1, MOST)
   let count = 0
-  for await (const { id } of rowsOf(
-    world,
-    selection,
-    selection.state,
-    whole('limit', selection.limit ?? String(MOST), 1, MOST),
-  )) {
+  // One more than is wanted: whether there are more must be told.
+  for await (const { id } of rowsOf(world, selection, selection.state, limit === undefined ? undefined : limit + 1)) {
+    if (count === limit) {
+      world.tell(`${count} exported, the newest; more match, and a discard begins with the oldest`)
+      return EXIT.ok
+    }
     world.out(JSON.stringify(await call<Letter>(world, `/api/dlq/${id}`)))
     count++
     if (world.signal.aborted) return EXIT.interrupted
