@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { DEFAULTS } from '#contract/pipeline.ts'
+import { createSharedReading } from './cluster/shared-reading.ts'
 import type { Pipeline } from './decide/pipeline.ts'
 import { awoken, createMemories, type ObserveContext, observeBroker } from './observe.ts'
 
@@ -36,6 +37,7 @@ const world = (queues: ReturnType<typeof look>[], answers: (number | undefined |
   }
   return {
     asked: () => asked,
+    context,
     pass: (ms: number) => {
       nowMs += ms
     },
@@ -84,6 +86,21 @@ it('an API without a ready pod is not asked, and what it said before still count
   pass(20_000)
   expect([await deadLetters(down), asked()]).toEqual([12, 1])
 })
+it('pipelines that a start finds on one virtual host are declared upon one reading of it', async () => {
+  let readings = 0
+  const topologies = createSharedReading(
+    async () => ({ problem: `reading ${++readings}` }),
+    () => 0,
+  )
+  const { context } = world([], [])
+  const all = Array.from({ length: 300 }, (_, index) => ({
+    ...pipeline,
+    metadata: { ...pipeline.metadata, uid: `u${index}`, name: `p${index}` },
+  }))
+  const seen = await Promise.all(all.map((one) => observeBroker({ ...context, topologies }, one, true)))
+  expect(new Set(seen.map(({ topologyProblem }) => topologyProblem))).toEqual(new Set(['reading 1']))
+})
+
 it.each([
   ['that do not show it yet', { published: 100, ready: 0 }, { published: 107, ready: 7 }],
   ['that show a part of it', { published: 103, ready: 1 }, { published: 107, ready: 5 }],

@@ -16,6 +16,13 @@ import type { EmptySince } from './decide/topology.ts'
 import type { RolloutMemory } from './rollouts.ts'
 
 const TOPOLOGY_MS = 30_000
+/**
+ * Upon a reading of this age at most a topology is declared that this process has not declared before. None of its own
+ * for each: after a start a thousand pipelines of one broker come at once, and with a reading each of all their queues
+ * the operator ran out of memory (300 of them, 128 MB, each time it started). What has changed meanwhile is seen
+ * within `TOPOLOGY_MS`.
+ */
+const NEW_TOPOLOGY_MS = 1_000
 const ARCHIVE_MS = 15_000
 
 export type ObserveContext = {
@@ -145,7 +152,8 @@ export const awoken = (look: QueueLook, waking: Waking, before: number): QueueLo
 
 /**
  * Reads the broker: declares what is missing when `declare`, upon each reading of the virtual host, two a minute for all
- * of its pipelines, or upon one of its own when the spec asks for something else; and looks at the queues. A broker that cannot be asked is a finding, no failure.
+ * of its pipelines, or upon a newer one when the spec asks for something else; and looks at the queues. A broker that
+ * cannot be asked is a finding, no failure.
  */
 export const observeBroker = async (
   context: ObserveContext,
@@ -165,7 +173,7 @@ export const observeBroker = async (
     const broker = await context.broker(pipeline.metadata.namespace ?? '', pipeline.spec)
     if (declare) {
       const changed = memory.topology.declared !== text
-      const found = await context.topologies(broker, changed ? 0 : TOPOLOGY_MS)
+      const found = await context.topologies(broker, changed ? NEW_TOPOLOGY_MS : TOPOLOGY_MS)
       if (changed || found !== memory.topology.found)
         memory.topology = { declared: text, found, problem: await declareTopology(broker, topology, found) }
     }

@@ -124,7 +124,9 @@ export const lookAtQueues = async (broker: Broker, nowMs: number): Promise<Queue
  * reads its queues' own figures, past what the management plugin gathers and keeps.
  */
 export const queueLengths = async (broker: Broker): Promise<Map<string, number>> => {
-  const query = new URLSearchParams({ disable_stats: 'true', enable_queue_totals: 'true' })
+  // Without columns each row bears all that is known of its queue: fifteen times as much to make, send and parse.
+  const columns = 'name,messages_ready'
+  const query = new URLSearchParams({ disable_stats: 'true', enable_queue_totals: 'true', columns })
   const path = `/api/queues/${encodeURIComponent(broker.vhost)}?${query}`
   const rows = JSON.parse(await ok(broker, 'GET', path)) as QueueRow[]
   return new Map(rows.map(({ name, messages_ready = 0 }) => [name, messages_ready]))
