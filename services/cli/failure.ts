@@ -17,9 +17,12 @@ export const EXIT = {
 export class Failure extends Error {
   override name = 'Failure'
   readonly exit: number
-  constructor(exit: number, message: string) {
+  /** Of the HTTP answer that it is about, where it is about one. */
+  readonly status: number | undefined
+  constructor(exit: number, message: string, status?: number) {
     super(message)
     this.exit = exit
+    this.status = status
   }
 }
 

@@ -57,9 +57,10 @@ const failureOf = (status: number, text: string, what: string): Failure => {
     }
   })()
   const said = message.trim().split('\n')[0] ?? ''
-  if (status === 404) return new Failure(EXIT.notFound, `${what} is not there`)
-  if (status === 401 || status === 403) return new Failure(EXIT.denied, `${what}: this kubeconfig may not (${said})`)
-  return new Failure(EXIT.failed, `${what}: the API server answered ${status}: ${said}`)
+  if (status === 404) return new Failure(EXIT.notFound, `${what} is not there`, status)
+  if (status === 401 || status === 403)
+    return new Failure(EXIT.denied, `${what}: this kubeconfig may not (${said})`, status)
+  return new Failure(EXIT.failed, `${what}: the API server answered ${status}: ${said}`, status)
 }
 
 /** Reads a kubeconfig: the file that is named, else what kubectl would take. @throws Failure */

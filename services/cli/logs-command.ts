@@ -48,6 +48,12 @@ const writer = (world: World, output: Args['output']) => {
   }
 }
 
+/** Each failure was told before. */
+const exitOfReadings = ([first, ...more]: readonly Failure[], readings: number): number => {
+  if (first === undefined) return EXIT.ok
+  return 1 + more.length < readings ? EXIT.partial : first.exit
+}
+
 const logs = async (world: World, args: Args): Promise<number> => {
   const { kube, namespace, name, pipeline } = world.cluster()
   const [filter, query] = [filterOf(args), queryOf(args)]
@@ -60,11 +66,14 @@ const logs = async (world: World, args: Args): Promise<number> => {
       `${namespace}/${name} has no pod of ${args.component ?? 'any component'}; "xrayctl status" says why`,
     )
   const show = writer(world, args.output)
-  const read = await Promise.all(pods.map((pod) => readLog(world, pod, query)))
+  const readings = await Promise.all(pods.map((pod) => readLog(world, pod, query)))
+  const read = readings.map(({ lines }) => lines)
   const last = new Map(read.flatMap((lines) => lines.slice(-1).map(({ source, at }) => [source, at] as const)))
   const lines = read.flat().sort((one, other) => (one.at < other.at ? -1 : one.at > other.at ? 1 : 0))
   for (const line of lines) if (passes(line, filter)) show(line)
-  if (!args.follow) return EXIT.ok
+  const failures = readings.flatMap(({ failure }) => failure ?? [])
+  if (!args.follow) return exitOfReadings(failures, readings.length)
+  if (failures.some(({ exit }) => exit === EXIT.denied)) return EXIT.denied
   await followLogs(world, path, pods, resourceVersion, last, (line) => {
     if (passes(line, filter)) show(line)
   })

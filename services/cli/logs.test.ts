@@ -83,6 +83,59 @@ describe('logs', () => {
     expect(JSON.parse(out)).toEqual({ pod: 'two', at: '2026-03-01T12:00:02.000000000Z', level: 'info', msg: 'there' })
   })
 
+  const forbidden = { status: 403, message: 'pods "one" is forbidden: User "tester" cannot get resource "pods/log"' }
+  const there = text(line('02.000000000', 'there'))
+  it.each<[string, Answer, Answer, number, string]>([
+    ['no log may be read', forbidden, forbidden, EXIT.denied, ''],
+    ['some logs may not be read', forbidden, there, EXIT.partial, 'there'],
+    ['a node does not hand out a log', { status: 502, message: 'no route to host' }, there, EXIT.partial, 'there'],
+    ['no node hands out a log', { status: 500, message: 'x' }, { status: 500, message: 'x' }, EXIT.failed, ''],
+    ['a pod went meanwhile', { status: 404, message: 'not found' }, there, EXIT.ok, 'there'],
+  ])('tells by its exit code that %s', async (_, one, two, code, shown) => {
+    const { out, told, exit } = await run(['logs', '-o', 'raw'], {
+      [`GET ${PODS}`]: [collection([pod('one'), pod('two')])],
+      [`GET ${PODS}/one/log`]: [one],
+      [`GET ${PODS}/two/log`]: [two],
+    })
+    expect([exit, out]).toEqual([code, shown])
+    expect(told).toContain('the log of one')
+    if (one === forbidden)
+      expect(told).toContain(
+        'cannot get resource "pods/log"); it needs the right to get pods/log in the namespace xray',
+      )
+  })
+
+  it('-f ends when the right to read logs is missing, or is taken away', async () => {
+    const pods = [collection([pod('one')]), () => undefined]
+    const at = `GET ${PODS}/one/log`
+    for (const answers of [[forbidden], [there, forbidden]]) {
+      const { exit, told } = await run(['logs', '-f'], { [`GET ${PODS}`]: [...pods], [at]: answers })
+      expect([exit, told]).toEqual([EXIT.denied, expect.stringContaining('get pods/log in the namespace xray')])
+    }
+  })
+
+  it('-f ends with all that it follows when it may not watch the pods', async () => {
+    const [followed, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const { exit, told } = await run(['logs', '-f'], {
+      [`GET ${PODS}`]: [
+        collection([pod('one')]),
+        (response) =>
+          void followed.promise.then(() =>
+            response.writeHead(403).end('{"message":"pods is forbidden: cannot watch"}'),
+          ),
+      ],
+      [`GET ${PODS}/one/log`]: [
+        there,
+        (response) => {
+          response.on('close', ended.resolve).write(`${line('03.000000000', 'on')}\n`)
+          followed.resolve()
+        },
+      ],
+    })
+    expect([exit, told]).toEqual([EXIT.denied, 'the pods: this kubeconfig may not (pods is forbidden: cannot watch)'])
+    await ended.promise
+  })
+
   it('-f goes on after the last line, tells none twice, and takes a pod that comes later', async () => {
     const late: Answer = (response) => response.write(`${line('05.000000000', 'from the new one')}\n`)
     const { out, exit, seen } = await run(
