@@ -1,6 +1,7 @@
 import { connect } from 'amqplib'
 import { Redis } from 'ioredis'
 import { MongoClient } from 'mongodb'
+import { brokerPort } from '#runtime/amqp.ts'
 import { type Finding, fine, leftOut, wrong } from './check.ts'
 import type { Cluster } from './cluster.ts'
 import { reach } from './endpoint.ts'
@@ -9,7 +10,7 @@ import { isAtLeast } from './version.ts'
 
 const LIMIT_MS = 8_000
 
-type Server = { port: number; look: (uri: string) => Promise<Finding> }
+type Server = { portOf: (uri: URL) => number; look: (uri: string) => Promise<Finding> }
 
 const versioned = (product: string, version: string, lowest: string): Finding =>
   isAtLeast(version, lowest)
@@ -77,10 +78,13 @@ const lookAtCache = async (uri: string): Promise<Finding> => {
 }
 
 export const SERVERS = {
-  broker: { port: 5672, look: lookAtBroker },
-  store: { port: 27017, look: lookAtStore },
-  cache: { port: 6379, look: lookAtCache },
+  broker: { portOf: brokerPort, look: lookAtBroker },
+  store: { portOf: ({ port }) => Number(port) || 27017, look: lookAtStore },
+  cache: { portOf: ({ port }) => Number(port) || 6379, look: lookAtCache },
 } as const satisfies Record<string, Server>
+
+/** Where a server listens by the address of its Secret. */
+export const portOf = (name: keyof typeof SERVERS, uri: URL): number => SERVERS[name].portOf(uri)
 
 const SECURE = ['amqps:', 'rediss:']
 
@@ -105,7 +109,7 @@ export const lookAtServer = async (
   const uri = URL.parse(text)
   // Several hosts, or one that is found by a look-up of its own: only from inside of the cluster it means something.
   if (uri === null || uri.protocol === 'mongodb+srv:') return leftOut('its address cannot be used from here')
-  const endpoint = await reach(cluster, uri.hostname, Number(uri.port) || SERVERS[name].port)
+  const endpoint = await reach(cluster, uri.hostname, portOf(name, uri))
   try {
     if (endpoint.host !== uri.hostname && (SECURE.includes(uri.protocol) || uri.searchParams.get('tls') === 'true'))
       return leftOut('its certificate is not for the way through this machine')

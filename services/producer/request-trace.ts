@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { brokerPort } from '#runtime/amqp.ts'
 import type { Outcome } from '#runtime/publisher.ts'
 import { markFailed, type Span, sampledFields, type Tracing, traceparentOf } from '#runtime/tracing.ts'
 
@@ -42,15 +43,15 @@ const describe = (span: Span, request: IncomingMessage, route: string): void => 
  * carries. The SERVER span starts once its parent is known, or at the end when nobody was authenticated.
  */
 export const createRequestTraces = (tracing: Tracing, { exchange, routingKey, broker }: Destination) => {
-  const { hostname, port } = new URL(broker)
+  const url = new URL(broker)
   const published = {
     'messaging.system': 'rabbitmq',
     'messaging.operation.name': 'publish',
     'messaging.operation.type': 'send',
     'messaging.destination.name': `${exchange}:${routingKey}`,
     'messaging.rabbitmq.destination.routing_key': routingKey,
-    'server.address': hostname,
-    'server.port': port === '' ? 5672 : Number(port),
+    'server.address': url.hostname,
+    'server.port': brokerPort(url),
   }
   return (request: IncomingMessage, route: string, startedAtMs: number): RequestTrace => {
     let span: Span | undefined

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { backOffMs } from './amqp.ts'
+import { backOffMs, brokerPort } from './amqp.ts'
 
 it.each([
   ['the first wait is short', 1, 1, 200],
@@ -18,3 +18,9 @@ it('a wait is never under 0.1 s and never over 10 s', () =>
       expect(ms).toBeLessThanOrEqual(10_000)
     }),
   ))
+
+it.each([
+  ['amqp://u:p@broker/v', 5672],
+  ['amqps://u:p@broker/v', 5671],
+  ['amqps://u:p@broker:5672/v', 5672],
+])('the broker of %s listens at %d', (uri, port) => expect(brokerPort(new URL(uri))).toBe(port))

@@ -52,12 +52,17 @@ export const backOffMs = (failures: number, random: number): number => {
   return LOWEST_BACK_OFF_MS + random * (boundMs - LOWEST_BACK_OFF_MS)
 }
 
+/** Where a broker listens by its address: without a port at 5671 for amqps, at 5672 for amqp. */
+export const brokerPort = ({ protocol, port }: URL): number =>
+  port === '' ? (protocol === 'amqps:' ? 5671 : 5672) : Number(port)
+
 const addressOf = (uri: string, vhost: string) => {
-  const { protocol, hostname, port, username, password } = new URL(uri)
+  const url = new URL(uri)
+  const { protocol, hostname, username, password } = url
   return {
     protocol: protocol.slice(0, -1),
     hostname,
-    port: port === '' ? (protocol === 'amqps:' ? 5671 : 5672) : Number(port),
+    port: brokerPort(url),
     username: decodeURIComponent(username),
     password: decodeURIComponent(password),
     vhost,
