@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
-import { run } from './command.ts'
+import { CommandError, run } from './command.ts'
 import { CHECKOUT } from './paths.ts'
 import { until } from './progress.ts'
 import { binary } from './tools.ts'
@@ -33,8 +33,35 @@ const install = (target: Target, chart: string, release: string, namespace: stri
     ...more,
   ])
 
-/** On a cluster that somebody has, the values that they gave a release stay theirs. */
+/** The values that somebody gave a release stay theirs, and what the chart has anew comes through. */
 const KEEP_VALUES = ['--reset-then-reuse-values']
+
+/**
+ * What is set of the operator's release: its image, and on the local cluster one replica, because a machine with one
+ * node has nothing to gain from a second, unless somebody has set how many.
+ * @param image with its tag, such as localhost/xrayiot:ab12
+ * @param kept the values that the release was given before, as `helm get values` tells them; null for none
+ */
+export const operatorValues = (image: string, local: boolean, kept: object | null): string[] => {
+  const at = image.lastIndexOf(':')
+  const fields = ['registry=', `repository=${image.slice(0, at)}`, `tag=${image.slice(at + 1)}`, 'digest=']
+  return [
+    ...KEEP_VALUES,
+    ...fields.flatMap((field) => ['--set-string', `image.${field}`]),
+    ...(local && !Object.hasOwn(kept ?? {}, 'replicas') ? ['--set', 'replicas=1'] : []),
+  ]
+}
+
+/** The values that a release was given, without the chart's own; null when it was given none, or is not there. */
+const valuesOf = async (target: Target, release: string, namespace: string): Promise<object | null> => {
+  try {
+    const args = ['get', 'values', release, '--namespace', namespace, '--output', 'json', ...target.helmArguments]
+    return JSON.parse(await helm(args)) as object | null
+  } catch (error) {
+    if (error instanceof CommandError && error.message.includes('release: not found')) return null
+    throw error
+  }
+}
 
 const localValues = (chart: string): string[] => ['--values', join(import.meta.dirname, 'values', `${chart}.yaml`)]
 
@@ -43,14 +70,9 @@ export const installCharts = async (target: Target, image: string): Promise<stri
   // One by one: each waits for its own pods anyway, and two releases at once would fight for two cores.
   for (const chart of DATA_CHARTS)
     await install(target, chart, `xray-${chart}`, 'xray', target.local ? localValues(chart) : KEEP_VALUES)
-  const at = image.lastIndexOf(':')
-  const values = ['registry=', `repository=${image.slice(0, at)}`, `tag=${image.slice(at + 1)}`].flatMap((value) => [
-    '--set-string',
-    `image.${value}`,
-  ])
-  // A machine with one node has nothing to gain from a second operator.
-  const replicas = target.local ? ['--set', 'replicas=1'] : []
-  await install(target, 'xray-operator', 'xray-operator', 'xray-system', [...values, ...replicas])
+  const kept = await valuesOf(target, 'xray-operator', 'xray-system')
+  const values = operatorValues(image, target.local, kept)
+  await install(target, 'xray-operator', 'xray-operator', 'xray-system', values)
   return `xray-${DATA_CHARTS.join(', xray-')} and xray-operator`
 }
 
