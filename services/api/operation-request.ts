@@ -16,6 +16,8 @@ export type BodyFault = { pointer: string; detail: string }
 
 const MOST = 100_000
 const FASTEST = 1_000
+/** Far below it a wait would be longer than a timer can be, and would not be waited at all. */
+const SLOWEST = 0.001
 const LONGEST_NOTE = 500
 const FIELDS = ['filter', 'limit', 'ratePerSecond', 'dryRun'] as const
 
@@ -64,8 +66,8 @@ export const readOperationRequest = (
   if ('fault' in read) return read
   if (!Number.isInteger(limit) || (limit as number) < 1 || (limit as number) > MOST)
     return faultAt('/limit', `a whole number from 1 to ${MOST}`, limit)
-  if (typeof ratePerSecond !== 'number' || !(ratePerSecond > 0 && ratePerSecond <= FASTEST))
-    return faultAt('/ratePerSecond', `a number above 0, up to ${FASTEST}`, ratePerSecond)
+  if (typeof ratePerSecond !== 'number' || !(ratePerSecond >= SLOWEST && ratePerSecond <= FASTEST))
+    return faultAt('/ratePerSecond', `a number from ${SLOWEST} to ${FASTEST}`, ratePerSecond)
   if (typeof dryRun !== 'boolean') return faultAt('/dryRun', 'true or false', dryRun)
   const plain = { filter: read.filter, limit: limit as number, ratePerSecond, dryRun }
   if (kind === 'replay' || dryRun) return { request: plain }
