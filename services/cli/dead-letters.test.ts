@@ -237,6 +237,7 @@ it.each([
   [['replay', '--rate', 'abc', '-y'], EXIT.usage],
   [['replay', '--limit', '0', '-y'], EXIT.usage],
   [['list', '--state', 'dead'], EXIT.usage],
+  [['list', '--from', '9999999999h'], EXIT.usage],
   [['list', '--reasn', 'x'], EXIT.usage],
   [[], EXIT.usage],
 ])('%j ends with %d', async (argv, code) => expect((await run(argv, {})).exit).toBe(code))

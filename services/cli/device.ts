@@ -3,7 +3,7 @@ import { sha256Hex } from '#contract/digest.ts'
 import type { Problem } from '#contract/problem.ts'
 import { signRequest } from '#contract/request-signature.ts'
 import { type TraceContext, toTraceparent } from '#contract/traceparent.ts'
-import { call } from './http.ts'
+import { addressOf, call } from './http.ts'
 
 /** A device with its key, as it would be on the device. */
 export type Device = { deviceId: string; keyId: string; key: Buffer }
@@ -58,7 +58,7 @@ export const post = async (
   timestampSeconds: number,
   trace?: TraceContext,
 ): Promise<Posted> => {
-  const response = await call(new URL(PATH, ingest).href, {
+  const response = await call(addressOf(ingest, PATH), {
     method: 'POST',
     headers: {
       ...signedHeaders(device, body, nonce, timestampSeconds),

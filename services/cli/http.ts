@@ -12,6 +12,13 @@ export const call = (url: string, init: RequestInit = {}): Promise<Response> =>
     )
   })
 
+/** A path at the address of a setting. @throws Failure usage when it is no address of a web server */
+export const addressOf = (base: string, path: string): string => {
+  const url = URL.parse(path, base)
+  if (url !== null && ['http:', 'https:'].includes(url.protocol)) return url.href
+  throw new Failure(EXIT.usage, `expected an address such as http://127.0.0.1:30080, got "${base}"`)
+}
+
 /** What a problem says, in one line for each fault. */
 export const problemText = (status: number, problem: Partial<Problem>): string =>
   [
@@ -32,7 +39,7 @@ export const askApi = async (
     authorization: `Bearer ${token}`,
     ...(init.body !== undefined && { 'content-type': 'application/json' }),
   }
-  const response = await call(new URL(path, base).href, { ...init, headers })
+  const response = await call(addressOf(base, path), { ...init, headers })
   if (response.ok) return response
   const problem = (await response.json().catch(() => ({}))) as Partial<Problem>
   throw new Failure(exitOf(response.status), `the API answered ${problemText(response.status, problem)}`)

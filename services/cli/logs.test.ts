@@ -89,6 +89,7 @@ describe('logs', () => {
     ['no log may be read', forbidden, forbidden, EXIT.denied, ''],
     ['some logs may not be read', forbidden, there, EXIT.partial, 'there'],
     ['a node does not hand out a log', { status: 502, message: 'no route to host' }, there, EXIT.partial, 'there'],
+    ['the node does not take the question', { status: 400, message: 'out of range' }, there, EXIT.partial, 'there'],
     ['no node hands out a log', { status: 500, message: 'x' }, { status: 500, message: 'x' }, EXIT.failed, ''],
     ['a pod went meanwhile', { status: 404, message: 'not found' }, there, EXIT.ok, 'there'],
   ])('tells by its exit code that %s', async (_, one, two, code, shown) => {
@@ -161,6 +162,7 @@ describe('logs', () => {
 
   it.each([
     [['logs', '--tail', 'few'], EXIT.usage],
+    [['logs', '--since', '9999999999h'], EXIT.usage],
     [['logs', '--device', 'x'], EXIT.usage],
     [['logs', '--message-id', 'x'], EXIT.usage],
     [['logs', '--level', 'loud'], EXIT.usage],

@@ -17,10 +17,13 @@ export const positive = (name: string, raw: string): number => {
 }
 
 const UNITS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+/** A hundred years: so far back there is a date. */
+const LONGEST_MS = 876_000 * 3_600_000
 
-/** A duration such as 30s, 5m or 1h, in ms. */
+/** A duration such as 30s, 5m or 1h, a hundred years at most, in ms. */
 export const duration = (name: string, raw: string): number => {
   const [, digits, unit = ''] = /^([0-9]+)(ms|s|m|h)$/.exec(raw) ?? []
-  if (digits !== undefined && Number(digits) > 0) return Number(digits) * (UNITS[unit] ?? 1)
-  throw new Failure(EXIT.usage, `--${name}: expected a duration such as 30s or 5m, got "${raw}"`)
+  const ms = Number(digits) * (UNITS[unit] ?? 1)
+  if (ms > 0 && ms <= LONGEST_MS) return ms
+  throw new Failure(EXIT.usage, `--${name}: expected a duration such as 30s or 5m, at most 876000h, got "${raw}"`)
 }

@@ -1,7 +1,7 @@
 import { type Check, fine, odd, wrong } from './check.ts'
 import { conditionOf } from './cluster.ts'
 import type { World } from './commands.ts'
-import { call } from './http.ts'
+import { addressOf, call } from './http.ts'
 import { type Pod, podsPath } from './pod-logs.ts'
 import type { SERVERS } from './servers.ts'
 import { isHealthy } from './status.ts'
@@ -134,7 +134,7 @@ export const pipelineChecks = (world: World): Check[] => {
       name: 'ingest',
       fix: `kubectl get service ${where}; --ingest or XRAY_INGEST says where devices post to`,
       look: async () => {
-        const { status } = await call(new URL('/v1/ingest', ingest.value).href, { method: 'POST' })
+        const { status } = await call(addressOf(ingest.value, '/v1/ingest'), { method: 'POST' })
         const text = `${ingest.value} refuses what is not signed`
         return status === 400
           ? fine(text)
@@ -146,7 +146,7 @@ export const pipelineChecks = (world: World): Check[] => {
       fix: '--api or XRAY_API says where it is; set XRAY_TOKEN, or use a kubeconfig that may read the keys',
       look: async () => {
         const bearer = token.value || (await world.cluster().key('api-admin-token'))
-        const { status } = await call(new URL('/api/signals?limit=1', api.value).href, {
+        const { status } = await call(addressOf(api.value, '/api/signals?limit=1'), {
           headers: { authorization: `Bearer ${bearer}` },
         })
         return status === 200

@@ -46,7 +46,8 @@ const fault = ({ metadata: { namespace } }: Pod, { exit, message, status }: Fail
     : new Failure(exit, message, status)
 
 /** A container that has not started, or a pod that went meanwhile, has no log: that is told and is no failure. */
-const hasNone = ({ status }: Failure): boolean => status === 400 || status === 404
+const hasNone = ({ status, message }: Failure): boolean =>
+  status === 404 || (status === 400 && /is (waiting to start|not available|terminated)/.test(message))
 
 /** What a pod's log has now. */
 export const readLog = async (world: World, pod: Pod, query: Record<string, string>): Promise<Reading> => {
