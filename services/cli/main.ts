@@ -7,13 +7,15 @@ import { runCommandLine } from './arguments.ts'
 import { type Cluster, openCluster } from './cluster.ts'
 import { EXIT, Failure } from './failure.ts'
 import { findSettings } from './settings.ts'
-import { openTerminal } from './terminal.ts'
+import { endWithReader, openTerminal } from './terminal.ts'
 
 const interrupted = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
 
 const local = join(import.meta.dirname, '../../.xray/kubeconfig')
 const tell = (line: string) => void process.stderr.write(`${line}\n`)
+
+endWithReader(process.stdout, tell)
 
 try {
   process.exitCode = await runCommandLine(process.argv.slice(2), (flags) => {

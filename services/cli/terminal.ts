@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline/promises'
+import { EXIT } from './failure.ts'
 
 /** What can be done only where a person sits. */
 export type Terminal = {
@@ -9,6 +10,17 @@ export type Terminal = {
   /** Asks a yes-or-no question; anything but yes is no. */
   confirm: (question: string, signal: AbortSignal) => Promise<boolean>
 }
+
+/**
+ * Ends the process when whoever reads its output has gone, as `head` does: quietly, because they have seen enough.
+ * Any other failure to write is told.
+ */
+export const endWithReader = (output: NodeJS.WriteStream, tell: (line: string) => void): void =>
+  void output.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.ok)
+    tell(`xrayctl: standard output: ${error.message}`)
+    process.exit(EXIT.failed)
+  })
 
 /** A terminal on standard input and standard error: standard output is for data. */
 export const openTerminal = (input: NodeJS.ReadStream, output: NodeJS.WriteStream): Terminal => ({
