@@ -57,7 +57,8 @@ const readFields = (body: unknown, fields: Record<string, Field>): Read<Record<s
     const field = Object.hasOwn(fields, name) ? fields[name] : undefined
     if (field === undefined)
       return faultOf(`/${name.slice(0, 60)}`, `unknown field; expected ${Object.keys(fields).join(', ')}`)
-    const got = name === 'secret' ? '' : `, got ${JSON.stringify(value).slice(0, 60)}`
+    // Only a time is repeated: anything else may be a secret, or one in the wrong place.
+    const got = field === TIME ? `, got ${JSON.stringify(value).slice(0, 60)}` : ''
     if (!field[1](value)) return faultOf(`/${name}`, `expected ${field[0]}${got}`)
   }
   return { ok: true, value: body as Record<string, unknown> }

@@ -61,6 +61,8 @@ describe('a rotation', () => {
   })
   it('does not repeat a secret that is malformed', () =>
     expect(JSON.stringify(readRotateRequest({ secret: 'hunter2' }))).not.toContain('hunter2'))
+  it('does not repeat a secret in the place of an id', () =>
+    expect(JSON.stringify(readRotateRequest({ keyId: 'ab'.repeat(32) }))).not.toContain('abab'))
 })
 
 describe('a change of a device', () => {

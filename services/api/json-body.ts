@@ -10,6 +10,8 @@ const refuse: ErrorRequestHandler = (error: Error & { type?: string; status?: nu
     return next(new Refusal('body_too_large', { detail: `expected at most ${MOST}` }))
   if (error.status === 415) return next(new Refusal('unsupported_media_type', { detail: error.message }))
   if (error.type === 'entity.parse.failed') return next(new Refusal('malformed', { detail: 'the body is not JSON' }))
+  if (error.status === 400)
+    return next(new Refusal('malformed', { detail: `the body cannot be read: ${error.message}` }))
   next(error)
 }
 
