@@ -28,6 +28,7 @@ export default defineConfig({
             'operator/**/*.test.ts',
             'k8s/**/*.test.ts',
             'tests/architecture/*.test.ts',
+            'tests/bench/measured/*.test.ts',
             'tests/bench/scaling/*.test.ts',
             'tests/faults/memory.test.ts',
             'tests/faults/oracle.test.ts',

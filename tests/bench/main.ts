@@ -3,6 +3,7 @@ import { benchApi } from './api.ts'
 import { benchColdStart } from './cold-start.ts'
 import { benchDrain } from './drain.ts'
 import { benchIngest } from './ingest.ts'
+import { COMPARISONS } from './measured/comparisons.ts'
 import { benchScaling } from './measured/report.ts'
 import { benchRequests } from './measured/requests.ts'
 import { benchOperator } from './operator.ts'
@@ -10,7 +11,7 @@ import { benchPipeline } from './pipeline.ts'
 import { simulateScaling } from './scaling/report.ts'
 import { benchSoak } from './soak.ts'
 
-// `npm run bench -- NAME [--seconds N] [--pipelines N] [--kubeconfig FILE] [--simulate] [--pictures FOLDER] [--json]` on the local cluster; prints one object last.
+// `npm run bench -- NAME [--seconds N] [--pipelines N] [--kubeconfig FILE] [--simulate] [--only COMPARISON] [--pictures FOLDER] [--json]` on the local cluster; prints one object last.
 
 type Bench = { run: (seconds: number) => Promise<object>; limitedBy: string }
 
@@ -21,6 +22,7 @@ const textAfter = (flag: string): string | undefined => {
 }
 const numberAfter = (flag: string, otherwise: number): number => Number(textAfter(flag) ?? otherwise)
 
+const only = textAfter('--only')
 const SHARED_CORES = 'CPU: load generator, broker, store and services share the cores'
 const simulated = process.argv.includes('--simulate')
 const BENCHES: Record<string, Bench> = {
@@ -34,7 +36,7 @@ const BENCHES: Record<string, Bench> = {
   api: { run: benchApi, limitedBy: SHARED_CORES },
   scaling: simulated
     ? { run: async () => simulateScaling(), limitedBy: 'nothing: it is a model' }
-    : { run: () => benchScaling(textAfter('--pictures')), limitedBy: SHARED_CORES },
+    : { run: () => benchScaling(only, textAfter('--pictures')), limitedBy: SHARED_CORES },
   operator: {
     run: (seconds) => benchOperator(pipelines, seconds, kubeconfig),
     limitedBy: 'CPU: etcd, the API server and its controllers share the cores with the operator',
@@ -48,9 +50,11 @@ const bench = BENCHES[name]
 const seconds = numberAfter('--seconds', 15)
 const pipelines = numberAfter('--pipelines', 1000)
 const kubeconfig = textAfter('--kubeconfig')
-if (bench === undefined || !(seconds > 0) || !(pipelines > 0) || [kubeconfig, textAfter('--pictures')].includes('')) {
+const known = only === undefined || Object.hasOwn(COMPARISONS, only)
+const texts = [kubeconfig, textAfter('--pictures')]
+if (bench === undefined || !(seconds > 0) || !(pipelines > 0) || texts.includes('') || !known) {
   console.error(
-    `expected a name of ${Object.keys(BENCHES).join(', ')} and, after --seconds and --pipelines, a number above 0, after --kubeconfig a file, and after --pictures a folder; got "${process.argv.slice(2).join(' ')}"`,
+    `expected a name of ${Object.keys(BENCHES).join(', ')} and, after --seconds and --pipelines, a number above 0, after --kubeconfig a file, after --pictures a folder, and after --only one of ${Object.keys(COMPARISONS).join(', ')}; got "${process.argv.slice(2).join(' ')}"`,
   )
   process.exitCode = 2
 } else {

@@ -7,6 +7,7 @@ export type Moment = { seconds: number; wanted: number; pods: number; ready: num
 export type Timeline = {
   /** What is seen so far, from the call of `openTimeline` on. */
   moments: () => readonly Moment[]
+  /** @throws Error when the Deployment could not be looked at */
   close: () => Promise<void>
 }
 
@@ -29,6 +30,7 @@ export const openTimeline = (api: Api, pipeline: string): Timeline => {
       await delay(LOOK_MS, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   })()
+  looking.catch(() => undefined) // told by `close`: until then nobody waits for it
   return {
     moments: () => moments,
     close: async () => {
@@ -61,3 +63,10 @@ export const changesOf = (moments: readonly Moment[]): { writes: number; flips: 
     .filter((step) => step !== 0)
   return { writes: steps.length, flips: steps.filter((step, index) => index > 0 && step !== steps[index - 1]).length }
 }
+
+/** How many fewer pods were asked for at some time between two seconds, each step down summed. */
+export const takenAway = (moments: readonly Moment[], from: number, to: number): number =>
+  moments.slice(1).reduce((sum, { seconds, wanted }, index) => {
+    const before = (moments[index] as Moment).wanted
+    return seconds > from && seconds <= to ? sum + Math.max(0, before - wanted) : sum
+  }, 0)
