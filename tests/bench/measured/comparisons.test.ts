@@ -30,3 +30,9 @@ it('arms that are compared differ in who decides, and share the limits and the c
     for (const key of ['maxReplicaCount', 'pollingInterval', 'cooldownPeriod'])
       expect(new Set(arms.map(({ scaling }) => scaling[key])).size).toBe(1)
 })
+
+it('one pod of each arm shows what it does before many meet the limit behind them', () => {
+  const { arms, scenarios } = COMPARISONS.limit as (typeof COMPARISONS)[string]
+  for (const { scaling } of arms)
+    expect(scaling.triggers).toMatchObject([{ metadata: { value: String(2 * Number(scenarios[0]?.burst)) } }])
+})
