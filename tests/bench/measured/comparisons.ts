@@ -121,7 +121,8 @@ export const COMPARISONS: Readonly<Record<string, Comparison>> = {
   restart: {
     arms: [ours(FEW), keda(FEW, SHORT)],
     job: SHORT,
-    scenarios: [{ ...burst('killed in a burst of 1,500', 1_500), killAt: 3 }],
+    // Before either has asked for a pod.
+    scenarios: [{ ...burst('killed in a burst of 1,500', 1_500), killAt: 1 }],
   },
   alone: { arms: [ours(MANY)], job: SHORT, scenarios: [burst('burst of 6,000, alone', 6_000)] },
   'keda-alone': {
