@@ -1,37 +1,18 @@
-import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { kubectl } from '../../k8s/local/control-plane.ts'
-import { binary, ensureTool } from '../../k8s/local/tools.ts'
+import { ensureTool } from '../../k8s/local/tools.ts'
+import { HELMS, helmIn } from './helm.ts'
 import { podOf, type Rendered, RULES } from './rules.ts'
 
-const HELMS = ['helm', 'helm3'] as const
 const CHARTS = ['rabbitmq', 'redis', 'mongodb', 'xray-operator', 'xray-platform']
 /** The umbrella's parts are vendored into a copy, so that the checkout stays as it is. */
 const charts = mkdtempSync(join(tmpdir(), 'xrayiot-charts-'))
 
-const helm = (tool: (typeof HELMS)[number], ...args: string[]) => {
-  const { status, stdout, stderr } = spawnSync(binary(tool, 'helm'), args, { encoding: 'utf8', cwd: charts })
-  return { ok: status === 0, out: stdout, text: `${stdout}${stderr}` }
-}
-
-const render = (tool: (typeof HELMS)[number], chart: string, ...args: string[]): Rendered[] => {
-  const { ok, out, text } = helm(
-    tool,
-    'template',
-    chart === 'xray-platform' ? 'xray' : chart.startsWith('xray-') ? chart : `xray-${chart}`,
-    chart,
-    '--namespace',
-    'xray',
-    '--kube-version=v1.36.3', // a helm built by "go build" takes itself for one of Kubernetes 1.20
-    ...args,
-  )
-  if (!ok) throw new Error(text)
-  return parseAllDocuments(out).flatMap((document) => (document.toJS() === null ? [] : [document.toJS() as Rendered]))
-}
+const { helm, render } = helmIn(charts)
 
 beforeAll(async () => {
   for (const tool of HELMS) await ensureTool(tool)
@@ -135,6 +116,29 @@ it.each(SETS.filter(([chart]) => chart === 'rabbitmq'))(
     expect(config?.data?.['rabbitmq.conf']?.split('\n')).toContain('max_message_size = 1048576')
   },
 )
+
+it('queues of a broker that grows from one node to three get members on the others', () => {
+  const confOf = (...args: string[]) => {
+    const config = render('helm', 'rabbitmq', ...args).find(({ kind }) => kind === 'ConfigMap')
+    return (config as { data?: Record<string, string> } | undefined)?.data?.['rabbitmq.conf'] ?? ''
+  }
+  expect(confOf('--set', 'replicas=3')).toMatch(/membership_reconciliation.enabled = true\n.*target_group_size = 3\n/)
+  expect(confOf()).not.toContain('membership_reconciliation')
+})
+
+it.each(['rabbitmq', 'redis', 'mongodb'])('%s has an hour to recover before it is restarted', (chart) => {
+  for (const engine of chart === 'mongodb' ? ['mongodb', 'ferretdb'] : [''])
+    for (const pod of render('helm', chart, ...(engine === '' ? [] : ['--set', `engine=${engine}`])).flatMap(
+      (object) => podOf(object) ?? [],
+    )) {
+      const probes = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].flatMap(
+        ({ startupProbe }) => startupProbe ?? [],
+      )
+      expect(probes.length).toBeGreaterThan(0)
+      for (const { periodSeconds = 10, failureThreshold = 3 } of probes)
+        expect(periodSeconds * failureThreshold).toBeGreaterThanOrEqual(3_600)
+    }
+})
 
 it.each(['rabbitmq', 'redis', 'mongodb', 'xray-operator'])('the notes of %s print no secret', (chart) => {
   const { text } = helm('helm', 'install', `xray-${chart}`, chart, '--dry-run=client', '--namespace', 'xray')

@@ -23,7 +23,7 @@ type Container = {
   resources?: { requests?: Record<string, string>; limits?: Record<string, string> }
   readinessProbe?: object
   livenessProbe?: object
-  startupProbe?: object
+  startupProbe?: { periodSeconds?: number; failureThreshold?: number }
 }
 type PodSpec = {
   serviceAccountName?: string

@@ -51,7 +51,8 @@ containers:
     imagePullPolicy: {{ .Values.image.pullPolicy }}
     command: [mongod, --replSet, xray, --keyFile, /state/keyfile, --bind_ip_all, --dbpath, /data/db, --unixSocketPrefix, /tmp]
     ports: [{ name: mongodb, containerPort: 27017 }]
-    startupProbe: { tcpSocket: { port: mongodb }, periodSeconds: 5, failureThreshold: 120 }
+    # An hour: it opens its port when it has replayed its journal, and restarted meanwhile it would begin anew.
+    startupProbe: { tcpSocket: { port: mongodb }, periodSeconds: 5, failureThreshold: 720 }
     # hello needs no user. Being primary is asked here and never in a liveness probe: that would restart members in an
     # election. Each call starts a shell of its own, hence the long period.
     readinessProbe:
@@ -87,8 +88,8 @@ initContainers:
     # flock is replaced by PostgreSQL, which so gets the signals and, with all its children, keeps the lock.
     command: [{{ include "mongodb.locked" . }}, postgres, -D, /data/postgresql]
     env: {{- include "mongodb.username" . | nindent 6 }}
-    # 120 s to get the lock and to start; then the container is restarted and waits on.
-    startupProbe: { exec: { command: [sh, /etc/xray/extension.sh] }, periodSeconds: 2, timeoutSeconds: 60, failureThreshold: 60 }
+    # An hour to get the lock and to replay its log: restarted meanwhile it would begin anew.
+    startupProbe: { exec: { command: [sh, /etc/xray/extension.sh] }, periodSeconds: 2, timeoutSeconds: 60, failureThreshold: 1800 }
     livenessProbe: { exec: { command: [pg_isready, --host=127.0.0.1, --quiet] }, periodSeconds: 30, timeoutSeconds: 5, failureThreshold: 5 }
     securityContext: {{ include "mongodb.security" . }}
     resources: {{- toYaml .Values.resources | nindent 6 }}
