@@ -80,6 +80,16 @@ describe('each violation is seen', () => {
       ({ chunks }) => ({ chunks: [...chunks, { id: 's2', fileId: 's1', n: 1 }] }),
       /^I1 signal s1: expected one chunk, got 2/,
     ],
+    [
+      'a file that no signal has',
+      ({ files }) => ({ files: [...files, { id: 's9', messageId: 'm2', length: 7, sha256Hex: 'bb' }] }),
+      /^I1 file s9: raw bytes that no signal has/,
+    ],
+    [
+      'a chunk that no signal has',
+      ({ chunks }) => ({ chunks: [...chunks, { id: 's9', fileId: 's9', n: 0 }] }),
+      /^I1 file s9: raw bytes that no signal has/,
+    ],
     ['raw bytes that cannot be read', () => ({ raw: new Map([['s1', { problem: 'ChunkIsMissing' }]]) }), /^I3 .*Chunk/],
     ['raw bytes that are others', () => ({ raw: new Map([['s1', { sha256Hex: 'ab' }]]) }), /^I3 .*other bytes/],
     ['raw bytes that nobody read', () => ({ raw: new Map() }), /^I3 .*not tried/],

@@ -93,6 +93,13 @@ const flawsOf = (signal: StoredSignal, files: StoredFile[], chunks: StoredChunk[
   ].filter((flaw) => flaw !== undefined)
 }
 
+/** Raw bytes that no signal has: a message is stored whole or not at all. I1. */
+const orphans = ({ signals, files, chunks }: Evidence): string[] => {
+  const had = new Set(signals.map(({ rawPayloadId }) => rawPayloadId))
+  const found = new Set([...files.map(({ id }) => id), ...chunks.map(({ fileId }) => fileId)])
+  return [...found].filter((id) => !had.has(id)).map((id) => `I1 file ${id}: raw bytes that no signal has`)
+}
+
 /** Where one accepted message ended. I1. */
 const fateFlaw = (entry: LedgerEntry, signals: StoredSignal[], dead: DeadLetter[]): string | undefined => {
   const name = `I1 ${entry.messageId}`
@@ -140,6 +147,7 @@ export const judge = (evidence: Evidence): Sheet => {
       ...signals.flatMap((signal) =>
         flawsOf(signal, filesOf.get(signal.rawPayloadId) ?? [], chunksOf.get(signal.rawPayloadId) ?? [], evidence.raw),
       ),
+      ...orphans(evidence),
       ...deadLetters.flatMap(({ messageId, reason }) =>
         (DEAD_LETTER_REASONS as readonly string[]).includes(reason)
           ? []
