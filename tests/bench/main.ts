@@ -11,7 +11,7 @@ import { benchPipeline } from './pipeline.ts'
 import { simulateScaling } from './scaling/report.ts'
 import { benchSoak } from './soak.ts'
 
-// `npm run bench -- NAME [--seconds N] [--pipelines N] [--kubeconfig FILE] [--simulate] [--only COMPARISON] [--pictures FOLDER] [--json]` on the local cluster; prints one object last.
+// `npm run bench -- NAME [--seconds N] [--pipelines N] [--changes N] [--kubeconfig FILE] [--simulate] [--only COMPARISON] [--pictures FOLDER] [--json]` on the local cluster; prints one object last.
 
 type Bench = { run: (seconds: number) => Promise<object>; limitedBy: string }
 
@@ -38,7 +38,7 @@ const BENCHES: Record<string, Bench> = {
     ? { run: async () => simulateScaling(), limitedBy: 'nothing: it is a model' }
     : { run: () => benchScaling(only, textAfter('--pictures')), limitedBy: SHARED_CORES },
   operator: {
-    run: (seconds) => benchOperator(pipelines, seconds, kubeconfig),
+    run: (seconds) => benchOperator(pipelines, { perSecond: changes, seconds }, kubeconfig),
     limitedBy: 'CPU: etcd, the API server and its controllers share the cores with the operator',
   },
   requests: { run: (seconds) => benchRequests(pipelines, seconds), limitedBy: 'nothing: requests are counted' },
@@ -49,12 +49,13 @@ const [name = '', ...rest] = process.argv.slice(2)
 const bench = BENCHES[name]
 const seconds = numberAfter('--seconds', 15)
 const pipelines = numberAfter('--pipelines', 1000)
+const changes = numberAfter('--changes', 100)
 const kubeconfig = textAfter('--kubeconfig')
 const known = only === undefined || Object.hasOwn(COMPARISONS, only)
 const texts = [kubeconfig, textAfter('--pictures')]
-if (bench === undefined || !(seconds > 0) || !(pipelines > 0) || texts.includes('') || !known) {
+if (bench === undefined || !(seconds > 0) || !(pipelines > 0) || !(changes > 0) || texts.includes('') || !known) {
   console.error(
-    `expected a name of ${Object.keys(BENCHES).join(', ')} and, after --seconds and --pipelines, a number above 0, after --kubeconfig a file, after --pictures a folder, and after --only one of ${Object.keys(COMPARISONS).join(', ')}; got "${process.argv.slice(2).join(' ')}"`,
+    `expected a name of ${Object.keys(BENCHES).join(', ')} and, after --seconds, --pipelines and --changes, a number above 0, after --kubeconfig a file, after --pictures a folder, and after --only one of ${Object.keys(COMPARISONS).join(', ')}; got "${process.argv.slice(2).join(' ')}"`,
   )
   process.exitCode = 2
 } else {

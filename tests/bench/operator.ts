@@ -8,7 +8,6 @@ import { type Ground, openGround, POD_MEGABYTES } from './operator-ground.ts'
 import { openManagement } from './operator-management.ts'
 import { quantile } from './quantile.ts'
 
-const CHANGES_PER_SECOND = 100
 const LIMIT_MS = 1_800_000
 const AT_ONCE = 32
 
@@ -103,13 +102,13 @@ const meansOf = (text: string): Record<string, number> => {
  * An operator with many pipelines: all of them new, a restart when there is nothing to do, and a stream of changes.
  * Requests are counted by the API server's audit log, by user agent: those of another operator that is run on the same
  * API server meanwhile stand beside ours.
- * @param pipelines how many; @param changeSeconds how long changes come
+ * @param pipelines how many; @param pace of the changes, a second, and for how long they come
  * @param kubeconfig of an API server that is there; undefined: a control plane of its own. No operator that watches all
  *   namespaces may run there, and there is no audit log then: what was written is what the operator's metrics say
  */
 export const benchOperator = async (
   pipelines: number,
-  changeSeconds: number,
+  pace: { perSecond: number; seconds: number },
   kubeconfig: string | undefined,
 ): Promise<object> => {
   // Without this an interrupt would leave the control plane behind, which ends when this process exits.
@@ -212,11 +211,11 @@ export const benchOperator = async (
     since = mark()
     used = planeSeconds()
     const [changing, wrote] = [usage(), await writes()]
-    const changes = CHANGES_PER_SECOND * changeSeconds
+    const changes = pace.perSecond * pace.seconds
     const changeAt = performance.now()
     const sent: Promise<{ status: number }>[] = []
     for (let index = 0; index < changes; index++) {
-      const dueMs = changeAt + (index * 1000) / CHANGES_PER_SECOND - performance.now()
+      const dueMs = changeAt + (index * 1000) / pace.perSecond - performance.now()
       if (dueMs > 0) await delay(dueMs)
       const body = { spec: { signals: { prefetch: 500 + Math.floor(index / pipelines) } } }
       sent.push(api.ask('PATCH', `${collection}/${nameOf(index % pipelines)}`, body, MERGE))
