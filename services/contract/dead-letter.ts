@@ -1,4 +1,5 @@
 import { sha256Hex } from './digest.ts'
+import { isCount } from './header-values.ts'
 import { DEVICE_ID } from './ids.ts'
 import type { TopologyNames } from './topology.ts'
 
@@ -28,8 +29,6 @@ const BROKER_HEADER = /^(x-(death|first-death-|last-death-)|B?CC$)/
 /** A message's headers without those that the broker acts on. */
 export const withoutBrokerHeaders = (headers: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !BROKER_HEADER.test(name)))
-
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 /** How often a message was replayed out of the dead letters: 0 for one that never was one, or says nothing sensible. */
 export const replaysOf = (headers: Record<string, unknown>): number => {

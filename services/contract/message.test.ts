@@ -29,6 +29,7 @@ describe('a message that no producer published', () => {
   it.each([
     ['no headers', {}, 'auth_bad_signature'],
     ['another version', withHeader('x-v', 2), 'unsupported_version'],
+    ['a version of which no text can be made', withHeader('x-v', { toString: 'x' }), 'unsupported_version'],
     ['another schema', withHeader('x-schema', 'recording.v9'), 'unsupported_version'],
     ['no signature', withHeader('x-sig', undefined), 'auth_bad_signature'],
     ['a signature that is a table', withHeader('x-sig', {}), 'auth_bad_signature'],

@@ -1,3 +1,4 @@
+import { isCount, shownOf } from './header-values.ts'
 import { DEVICE_ID, MESSAGE_ID } from './ids.ts'
 import type { SignedMessage } from './message-signature.ts'
 import { readTraceparent } from './traceparent.ts'
@@ -64,7 +65,6 @@ export type ReceivedProperties = {
 const unsigned = (detail: string): MessageRead => ({ ok: false, reason: 'auth_bad_signature', detail })
 
 const HEX_64 = /^[0-9a-f]{64}$/
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 /**
  * Reads the properties of a received message by shape; the signature is not verified here.
@@ -77,7 +77,7 @@ export const readMessage = ({ messageId, contentType, headers = {} }: ReceivedPr
     return {
       ok: false,
       reason: 'unsupported_version',
-      detail: `x-v: expected ${MESSAGE_VERSION}, got ${String(version).slice(0, 20)}`,
+      detail: `x-v: expected ${MESSAGE_VERSION}, got ${shownOf(version)}`,
     }
   const text = (name: string, form: RegExp): string | undefined => {
     const value = headers[name]

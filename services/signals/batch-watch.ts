@@ -1,3 +1,4 @@
+import { isCount } from '#contract/header-values.ts'
 import { readTraceparent } from '#contract/traceparent.ts'
 import type { Delivery } from '#runtime/consumer.ts'
 import type { Logger } from '#runtime/log.ts'
@@ -68,7 +69,7 @@ export const createBatchWatches = ({ metrics, spans, log, now, tick }: Watching)
     for (const delivery of deliveries) {
       const { 'x-attempt': attempt, 'x-received-at': receivedAt } = headersOf(delivery)
       // A retry waited on purpose.
-      if (attempt === 0 && typeof receivedAt === 'number') metrics.waited((startMs - receivedAt) / 1000)
+      if (attempt === 0 && isCount(receivedAt)) metrics.waited((startMs - receivedAt) / 1000)
     }
     return {
       lap,
@@ -89,7 +90,8 @@ export const createBatchWatches = ({ metrics, spans, log, now, tick }: Watching)
           tell(log, delivery, failure, outcome)
         }
         if (outcome === 'returned') return
-        const seconds = (now() - Number(headersOf(delivery)['x-received-at'] ?? 0)) / 1000
+        const { 'x-received-at': receivedAt } = headersOf(delivery)
+        const seconds = isCount(receivedAt) ? (now() - receivedAt) / 1000 : undefined
         metrics.ended(outcome, failure?.reason ?? '', seconds, exemplar)
       },
       close: () => {

@@ -1,5 +1,6 @@
 import type { Options } from 'amqplib'
 import { deadLetterAddress, deadLetterHeaders, withoutBrokerHeaders } from '#contract/dead-letter.ts'
+import { isCount } from '#contract/header-values.ts'
 import { decideRetry, type RetryPolicy } from '#contract/retry.ts'
 import type { TopologyNames } from '#contract/topology.ts'
 import { type Delivery, settle } from '#runtime/consumer.ts'
@@ -30,8 +31,8 @@ export type HandlingContext = Omit<StoringContext, 'store'> & {
 type Verdict = { kind: 'stored' } | { kind: 'duplicate' } | Failure
 
 const attemptOf = ({ message }: Delivery): number => {
-  const attempt = Number(message.properties.headers?.['x-attempt'] ?? 0)
-  return Number.isSafeInteger(attempt) && attempt >= 0 ? attempt : 0
+  const attempt: unknown = message.properties.headers?.['x-attempt']
+  return isCount(attempt) ? attempt : 0
 }
 
 /** A copy of a message for another queue: the body untouched, the headers without what the broker added. */
@@ -47,7 +48,7 @@ const copyOf = (
     properties: {
       messageId: String(messageId ?? ''),
       ...(contentType !== undefined && { contentType }),
-      ...(timestamp !== undefined && { timestamp }),
+      ...(isCount(timestamp) && { timestamp }),
       headers: withoutBrokerHeaders(headers),
       ...change,
     },

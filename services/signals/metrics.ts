@@ -22,8 +22,11 @@ const PAYLOAD_BYTES = [256, 1_024, 4_096, 10_240, 65_536, 262_144, 1_048_576]
 
 export type SignalsMetrics = {
   registry: Metrics
-  /** @param seconds since the producer received the message; its clock and ours are taken for the same */
-  ended: (how: Ended, reason: DeadLetterReason | '', seconds: number, exemplar?: Exemplar) => void
+  /**
+   * @param seconds since the producer received the message; its clock and ours are taken for the same. Undefined when the
+   *   message does not say, as a forged one may not
+   */
+  ended: (how: Ended, reason: DeadLetterReason | '', seconds: number | undefined, exemplar?: Exemplar) => void
   failed: (failure: Failure) => void
   /** @param seconds from receipt by the producer to the start of the first attempt */
   waited: (seconds: number) => void
@@ -101,7 +104,7 @@ export const createMetrics = (
     archived,
     ended: (outcome, reason, seconds, exemplar) => {
       messages.inc({ outcome, reason })
-      latency.observe({ outcome }, Math.max(0, seconds), exemplar)
+      if (seconds !== undefined) latency.observe({ outcome }, Math.max(0, seconds), exemplar)
     },
     failed: (failure) => failures.inc({ stage: stageOf(failure), retryable: String(failure.kind === 'retry') }),
     waited: (seconds) => waits.observe({ queue }, Math.max(0, seconds)),

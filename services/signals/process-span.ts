@@ -1,3 +1,4 @@
+import { isCount } from '#contract/header-values.ts'
 import type { Delivery } from '#runtime/consumer.ts'
 import type { Exemplar } from '#runtime/metrics.ts'
 import { type Attributes, markFailed, type Span, sampledFields, type Tracing } from '#runtime/tracing.ts'
@@ -30,7 +31,7 @@ export const headersOf = ({ message }: Delivery): Record<string, unknown> => mes
 
 const attributesOf = ({ delivery, outcome, batchSize }: Processed, queue: string): Attributes => {
   const { fields, properties, content } = delivery.message
-  const headers = headersOf(delivery)
+  const { 'x-device-id': deviceId, 'x-attempt': attempt } = headersOf(delivery)
   return {
     'messaging.system': 'rabbitmq',
     'messaging.operation.name': 'process',
@@ -40,8 +41,8 @@ const attributesOf = ({ delivery, outcome, batchSize }: Processed, queue: string
     'messaging.rabbitmq.message.delivery_tag': fields.deliveryTag,
     'messaging.message.id': String(properties.messageId ?? ''),
     'messaging.message.body.size': content.length,
-    'xray.device.id': String(headers['x-device-id'] ?? ''),
-    'xray.attempt': Number(headers['x-attempt'] ?? 0),
+    'xray.device.id': typeof deviceId === 'string' ? deviceId : '',
+    'xray.attempt': isCount(attempt) ? attempt : 0,
     'xray.batch.size': batchSize,
     'xray.outcome': outcome,
   }
