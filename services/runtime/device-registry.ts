@@ -1,5 +1,6 @@
 import { Binary, type Db, MongoServerError } from 'mongodb'
 import type { Device, DeviceKey } from '#contract/device-registry.ts'
+import { connectStore } from './signal-store.ts'
 
 /** A key as it stands in the collection `devices`. */
 type KeyDocument = {
@@ -22,6 +23,7 @@ export type Registered = Device & { version: number; updatedAtMs: number }
 
 /** Devices that are not merely derived, one document each, and how their keys are used. */
 export type DeviceRegistry = {
+  /** Connects, when there is no connection yet, and makes the indexes: before anything else is asked of it. */
   ensureIndexes: () => Promise<void>
   /** All devices, or those changed at or after a time, in ms since the epoch. */
   read: (changedSinceMs?: number) => Promise<Registered[]>
@@ -88,7 +90,10 @@ export const openDeviceRegistry = (db: Db): DeviceRegistry => {
   const devices = db.collection<DeviceDocument>('devices')
   const uses = db.collection<UseDocument>('device_key_uses')
   return {
-    ensureIndexes: async () => void (await devices.createIndex({ updatedAt: 1 })),
+    ensureIndexes: async () => {
+      await connectStore(db.client)
+      await devices.createIndex({ updatedAt: 1 })
+    },
     read: async (changedSinceMs) => {
       const filter = changedSinceMs === undefined ? {} : { updatedAt: { $gte: new Date(changedSinceMs) } }
       return (await devices.find(filter, READ).toArray()).map(toDevice)

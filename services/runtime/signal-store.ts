@@ -95,6 +95,14 @@ export const openStore = (uri: string, database: string, appName: string): Store
 }
 
 /**
+ * Connects, when there is no connection yet. The driver (7.9.0) gives its first one up after `serverSelectionTimeoutMS`
+ * and keeps the closed one: whatever is asked later ends with "Topology is closed", for ever, unless it is told to
+ * connect anew. Once connected it finds a server that comes back by itself, and this costs nothing.
+ * @throws the driver's error when no server answers in that time; try again
+ */
+export const connectStore = async (client: MongoClient): Promise<void> => void (await client.connect())
+
+/**
  * Makes the indexes that reads and deduplication need. The driver makes those of GridFS only for its own uploads.
  * A pod that comes from none waits for this before it takes its first message, so the collections do not wait for one
  * another.
@@ -234,5 +242,7 @@ export const storeBatch = async (
 }
 
 /** @throws the driver's error when the store does not answer a ping in time */
-export const pingStore = async ({ db }: Store): Promise<void> =>
-  void (await db.command({ ping: 1 }, { timeoutMS: 3_000 }))
+export const pingStore = async ({ client, db }: Store): Promise<void> => {
+  await connectStore(client)
+  await db.command({ ping: 1 }, { timeoutMS: 3_000 })
+}

@@ -14,7 +14,7 @@ import { createPublisher } from '#runtime/publisher.ts'
 import { openRedis } from '#runtime/redis.ts'
 import { ensureRetention, sweepExpired } from '#runtime/retention.ts'
 import type { Ending } from '#runtime/shut-down.ts'
-import { ensureIndexes, openStore, pingStore, storeBatch } from '#runtime/signal-store.ts'
+import { connectStore, ensureIndexes, openStore, pingStore, storeBatch } from '#runtime/signal-store.ts'
 import { assertTopology } from '#runtime/topology-check.ts'
 import type { Tracing } from '#runtime/tracing.ts'
 import { createArchiver } from './archiver.ts'
@@ -160,6 +160,7 @@ export const startSignals =
     let sweeps = () => {}
     for (;;) {
       try {
+        await connectStore(store.client)
         await Promise.all([ensureIndexes(store), ensureDeadLetterIndexes(letters)])
         if (!(await ensureRetention(store, config.RETENTION_DAYS))) sweeps = every(SWEEP_MS, sweep)
         break

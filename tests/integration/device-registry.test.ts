@@ -259,10 +259,13 @@ it('a store that is away is waited for at first, and later leaves what was known
   const behind = new URL(uri)
   behind.host = `127.0.0.1:${proxy.port}`
   const far = openStore(`${behind.href}?directConnection=true`, DATABASE, 'test')
+  const failures: unknown[] = []
+  far.client.on('topologyClosed', (event) => failures.push(event))
   const watch = watchDevices(openDeviceRegistry(far.db), log, 200)
   closing.push(() => far.client.close(), proxy.close, watch.close)
 
-  await eventually('a first attempt', 10, async () => (proxy.accepted() > 0 ? true : undefined))
+  // Until the driver has given its first connection up, which it does for good.
+  await eventually('the driver to have given up', 30, async () => (failures.length > 0 ? true : undefined))
   expect(watch.problem()).toBe('the device registry has not been read yet')
   proxy.admit()
   await eventually('the registry to be read', 20, async () => (watch.problem() === undefined ? true : undefined))
