@@ -22,12 +22,13 @@ const withAlarm = async (kind: 'memory' | 'disk', during: () => Promise<void>): 
   try {
     if (kind === 'memory') await rabbitmqctl('set_vm_memory_high_watermark', '0')
     else await rabbitmqctl('set_disk_free_limit', String(10 ** 15))
+    await must('the alarm to be raised', 60_000, async () => ((await statusOf()).alarms.length > 0 ? true : undefined))
     await during()
   } finally {
     await rabbitmqctl('set_vm_memory_high_watermark', String(limits.vm_memory_high_watermark_setting.relative))
     await rabbitmqctl('set_disk_free_limit', String(limits.disk_free_limit))
     // The broker looks at its disk every 10 s only: until then the next fault would find it blocked.
-    await must('the alarm to be over', 40_000, async () => ((await statusOf()).alarms.length === 0 ? true : undefined))
+    await must('the alarm to be over', 90_000, async () => ((await statusOf()).alarms.length === 0 ? true : undefined))
   }
 }
 
@@ -37,17 +38,17 @@ const MOST_GROWTH_BYTES = 80 * 2 ** 20
 const alarmed = async (stage: Stage, kind: 'memory' | 'disk'): Promise<void> => {
   stage.uncount()
   const { producer } = await startBoth(stage)
-  const load = stage.load({ messages: 600, ratePerSecond: 100, patienceMs: 60_000 })
-  await within(5_000, async () => (load.accepted() > 20 ? true : undefined))
+  await stage.load({ messages: 30, ratePerSecond: 100 }).done
   const before = await producer.metric('process_resident_memory_bytes')
   await withAlarm(kind, async () => {
+    // Begun when the alarm is there: rabbitmqctl takes seconds, and a load that runs meanwhile may have ended.
+    const load = stage.load({ messages: 600, ratePerSecond: 100, patienceMs: 120_000 })
     const refused = await within(8_000, async () => ((load.answers.get(503) ?? 0) > 100 ? true : undefined))
     stage.expect(refused === true, 'a blocked broker was not answered with 503 at once')
     const growth = (await producer.metric('process_resident_memory_bytes')) - before
     stage.expect(growth < MOST_GROWTH_BYTES, `the producer grew by ${Math.round(growth / 2 ** 20)} MB while blocked`)
     stage.expect(producer.running(), 'the producer ended')
   })
-  await load.done
 }
 
 const alarm = (kind: 'memory' | 'disk'): Fault => ({
