@@ -1,6 +1,6 @@
 import { Binary, type Db, MongoServerError } from 'mongodb'
 import type { Device, DeviceKey } from '#contract/device-registry.ts'
-import { connectStore } from './signal-store.ts'
+import { connectStore } from './store-connection.ts'
 
 /** A key as it stands in the collection `devices`. */
 type KeyDocument = {

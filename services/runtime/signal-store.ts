@@ -95,14 +95,6 @@ export const openStore = (uri: string, database: string, appName: string): Store
 }
 
 /**
- * Connects, when there is no connection yet. The driver (7.9.0) gives its first one up after `serverSelectionTimeoutMS`
- * and keeps the closed one: whatever is asked later ends with "Topology is closed", for ever, unless it is told to
- * connect anew. Once connected it finds a server that comes back by itself, and this costs nothing.
- * @throws the driver's error when no server answers in that time; try again
- */
-export const connectStore = async (client: MongoClient): Promise<void> => void (await client.connect())
-
-/**
  * Makes the indexes that reads and deduplication need. The driver makes those of GridFS only for its own uploads.
  * A pod that comes from none waits for this before it takes its first message, so the collections do not wait for one
  * another.
@@ -197,6 +189,19 @@ const conflictsAmong = async (
 }
 
 /**
+ * Lets raw bytes that an earlier attempt left live as long as the signal that they get now: they expire by their own
+ * dates, and that attempt may have been days ago.
+ */
+const refresh = async ({ files, chunks }: Store, ids: ObjectId[], now: Date): Promise<void> => {
+  if (ids.length === 0) return
+  const [those, options] = [{ _id: { $in: ids } }, { writeConcern: WRITE.writeConcern }]
+  await Promise.all([
+    files.updateMany(those, { $max: { uploadDate: now } }, options),
+    chunks.updateMany(those, { $max: { expireBase: now } }, options),
+  ])
+}
+
+/**
  * Stores a batch: chunks and files first, in parallel, the signals last, so that a signal that is seen has its raw
  * bytes. Ids are fixed by the message, so the same message again is found to be there, whoever stored it and whatever
  * crashed between.
@@ -226,7 +231,9 @@ export const storeBatch = async (
       entries.map((entry, i) => fileOf(entry, at(i), now)),
     ),
   ])
-  const conflicts = await conflictsAmong(store, entries, ids, knownChunks.union(knownFiles))
+  const known = knownChunks.union(knownFiles)
+  const conflicts = await conflictsAmong(store, entries, ids, known)
+  await refresh(store, [...known.difference(conflicts)].map(at), now)
   lap('store_raw')
   const sound = entries.flatMap((_, index) => (conflicts.has(index) ? [] : [index]))
   const knownSignals =
@@ -239,10 +246,4 @@ export const storeBatch = async (
   lap('store_signal')
   const duplicates = new Set([...knownSignals].map((position) => sound[position]))
   return entries.map((_, index) => (conflicts.has(index) ? 'conflict' : duplicates.has(index) ? 'duplicate' : 'stored'))
-}
-
-/** @throws the driver's error when the store does not answer a ping in time */
-export const pingStore = async ({ client, db }: Store): Promise<void> => {
-  await connectStore(client)
-  await db.command({ ping: 1 }, { timeoutMS: 3_000 })
 }

@@ -1,8 +1,9 @@
 import { ObjectId } from 'mongodb'
 import { afterAll, beforeEach, expect, it } from 'vitest'
 import { ensureRetention, sweepExpired } from '#runtime/retention.ts'
-import { openStore } from '#runtime/signal-store.ts'
+import { openStore, storeBatch } from '#runtime/signal-store.ts'
 import { storeUri } from '../e2e/cluster.ts'
+import { entry } from './entry.ts'
 
 const NOW = new Date('2026-06-30T12:00:00Z')
 const DAY_MS = 86_400_000
@@ -44,4 +45,13 @@ it('a sweep deletes what is older than the retention and nothing else', async ()
     await store.chunks.countDocuments(),
   ]).toEqual([2, 2, 2])
   expect(await sweepExpired(store, 30, NOW)).toBe(0)
+})
+
+it('raw bytes that an earlier attempt left expire no sooner than the signal of the later one', async () => {
+  const late = entry({ messageId: 'b'.repeat(32) })
+  expect(await storeBatch(store, [late], new Date(NOW.getTime() - 3 * DAY_MS))).toEqual(['stored'])
+  await store.signals.deleteMany({}) // as if that attempt had come no further
+  expect(await storeBatch(store, [late], NOW)).toEqual(['stored'])
+  const [file, chunk] = [await store.files.findOne({}), await store.chunks.findOne({})]
+  expect([file?.uploadDate, chunk?.expireBase]).toEqual([NOW, NOW])
 })
