@@ -6,7 +6,7 @@ export type ArchivingContext = {
   parkedQueue: string
   /** Stores them all together with majority and returns the new ones; throws when it is not known to be done. */
   archive: (documents: DeadLetterDocument[]) => Promise<DeadLetterDocument[]>
-  /** True when the store answers. */
+  /** True when the store answers and takes writes. */
   alive: () => Promise<boolean>
   /** Takes no more dead letters, from this call on, until the store answers and a moment has passed. */
   outage: (error: Error) => Promise<void>

@@ -9,16 +9,16 @@ export type OutageContext = {
 }
 
 /**
- * Waits out a store that is away: no message is taken meanwhile, and no attempt is spent. Batches in flight share one
+ * Waits out a store that is away or takes no writes: no message is taken meanwhile, and no attempt is spent. Batches in flight share one
  * outage, so that consumption is paused and resumed once.
  */
 export const createOutage = ({ alive, pause, resume, wait, log }: OutageContext) => {
   let current: Promise<void> | undefined
   const over = async (error: Error): Promise<void> => {
-    log.error({ err: error }, 'the store is away: no message is taken until it answers')
+    log.error({ err: error }, 'the store is away, or takes no writes: no message is taken until it does')
     await pause()
     while (!(await alive())) await wait()
-    log.info('the store answers again')
+    log.info('the store takes writes again')
     await resume()
   }
   return {
@@ -28,6 +28,6 @@ export const createOutage = ({ alive, pause, resume, wait, log }: OutageContext)
       })
       return current
     },
-    problem: (): string | undefined => (current === undefined ? undefined : 'the store does not answer'),
+    problem: (): string | undefined => (current === undefined ? undefined : 'the store does not answer, or takes no writes'),
   }
 }

@@ -16,6 +16,7 @@ import { ensureRetention, sweepExpired } from '#runtime/retention.ts'
 import type { Ending } from '#runtime/shut-down.ts'
 import { ensureIndexes, openStore, storeBatch } from '#runtime/signal-store.ts'
 import { connectStore, pingStore } from '#runtime/store-connection.ts'
+import { takesWrites } from '#runtime/store-probe.ts'
 import { assertTopology } from '#runtime/topology-check.ts'
 import type { Tracing } from '#runtime/tracing.ts'
 import { createArchiver } from './archiver.ts'
@@ -57,7 +58,7 @@ export const startSignals =
     timeCommands(store.client, metrics.database)
     const alive = () =>
       pingStore(store).then(
-        () => true,
+        () => takesWrites(store.db),
         () => false,
       )
     const address = { uri: config.AMQP_URI, vhost: config.AMQP_VHOST, queue: names.queue, log }

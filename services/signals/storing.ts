@@ -6,7 +6,7 @@ export type Storing = Stored | { failed: string }
 export type StoringContext = {
   /** Stores entries all together; throws when the store is away or did not confirm. */
   store: (entries: Entry[]) => Promise<Stored[]>
-  /** True when the store answers. */
+  /** True when the store answers and takes writes. Asked only after one has failed. */
   alive: () => Promise<boolean>
   /** Takes no more messages, waits until the store answers, and takes them again. */
   outage: (error: Error) => Promise<void>

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openStore, storeBatch } from '#runtime/signal-store.ts'
+import { takesWrites } from '#runtime/store-probe.ts'
 import { readStoreSizes } from '#runtime/store-size.ts'
 import { storeUri } from '../e2e/cluster.ts'
 import { entry } from './entry.ts'
@@ -21,4 +22,9 @@ it('the store says how much it holds: documents apart from raw bytes', async () 
   ])
   for (const size of [documents, files])
     for (const bytes of [size?.data, size?.storage, size?.index]) expect(bytes).toBeGreaterThan(0)
+})
+
+it('a store that serves takes the write that asks whether it does, and keeps nothing of it', async () => {
+  expect(await takesWrites(store.db)).toBe(true)
+  expect(await store.db.collection('store_probes').countDocuments()).toBe(0)
 })
