@@ -1,7 +1,7 @@
 import { DEFAULTS } from '#contract/pipeline.ts'
 import { address, kubectl, read, secret } from '../e2e/cluster.ts'
 import { apply, conditionHolds, manifest } from '../e2e/pipeline.ts'
-import { must } from '../stand/condition.ts'
+import { must, within } from '../stand/condition.ts'
 import type { Fault } from './fault.ts'
 import type { Stage } from './stage.ts'
 
@@ -46,7 +46,13 @@ const removePipeline = async (name: string): Promise<void> => {
   await kubectl(['delete', 'secret', `${name}-keys`, '-n', 'xray', '--ignore-not-found'])
 }
 
-const moved = async (stage: Stage): Promise<void> => {
+/** The pods of a pipeline by uid, those that end as well. */
+const podsOf = async (name: string): Promise<string[]> => {
+  const { items } = await read('pods', '-n', 'xray', '-l', `app.kubernetes.io/instance=${name}`)
+  return items.map(({ metadata }: { metadata: { uid: string } }) => metadata.uid)
+}
+
+const movePods = async (stage: Stage): Promise<void> => {
   const name = stage.db.databaseName
   stage.uncount() // the counts of a pod go with it
   stage.beforeCollecting(() => removePipeline(name))
@@ -55,6 +61,8 @@ const moved = async (stage: Stage): Promise<void> => {
   const host = await address(`${name}-producer`)
   const master = Buffer.from(await secret(`${name}-keys`, 'device-master-k1'), 'hex')
   await must('the producers to answer', 30_000, async () => (await fetch(`http://${host}:8080/`)).status)
+  const first = new Set(await podsOf(name))
+  let most = 0
   const load = stage.load({
     targets: () => [{ host, port: 8080 }],
     messages: 100_000,
@@ -68,9 +76,14 @@ const moved = async (stage: Stage): Promise<void> => {
   ]) {
     await settle(stage, name, change)
     await conditionHolds(name, 'Ready', 'True')
+    most = Math.max(most, (await podsOf(name)).length)
   }
+  stage.expect(most >= 7, `expected 2 producers and 5 signals at once, got ${most} pods at most`)
   await drainNode(name)
   await conditionHolds(name, 'Ready', 'True')
+  const moved = await within(60_000, async () => !(await podsOf(name)).some((uid) => first.has(uid)) || undefined)
+  stage.expect(moved === true, 'some pods have not been moved')
+  stage.expect(load.accepted() > 0, 'nothing was accepted meanwhile')
   load.stop()
   await load.done
 }
@@ -83,6 +96,6 @@ export const PODS: Fault[] = [
     // What the operator declares for the pipeline, so that the topology that is there already is its own.
     options: { retry: DEFAULTS.retry, maxLengthBytes: 4 * 2 ** 30 },
     control: { sabotage: 'ends-at-once', of: 'signals', breaks: /^I1 .* is lost/ },
-    run: moved,
+    run: movePods,
   },
 ]
