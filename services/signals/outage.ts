@@ -28,6 +28,7 @@ export const createOutage = ({ alive, pause, resume, wait, log }: OutageContext)
       })
       return current
     },
-    problem: (): string | undefined => (current === undefined ? undefined : 'the store does not answer, or takes no writes'),
+    problem: (): string | undefined =>
+      current === undefined ? undefined : 'the store does not answer, or takes no writes',
   }
 }
