@@ -67,7 +67,7 @@ export const startOperator =
     const touched = (key: string, priority?: number) => controller.enqueue(key, priority)
     const caches = followCluster(client, namespaces, touched, unreachable, expectations)
     const monitors = createMonitors(client, applier, namespaces, touched, unreachable)
-    const [secrets, brokers] = [createSecrets(writer), createBrokers()]
+    const [secrets, brokers] = [createSecrets(writer), createBrokers(() => lease.isLeader())]
     const prometheus = createPrometheus(secrets)
     const keda = createKeda(client, applier, namespaces, touched, unreachable, expectations)
     const sleepers = createSleepers(queueLengths, touched, { nowMs: now, every })

@@ -1,4 +1,5 @@
 import { Agent, errors } from 'undici'
+import { NotLeadingError } from '#kit/errors.ts'
 import type { Sample } from '../decide/scaling.ts'
 import { createCircuit, silent } from './circuit.ts'
 
@@ -33,8 +34,12 @@ const readable = (error: unknown): Error => {
   return new Error(code === undefined ? message : `the broker cannot be reached: ${code}`, { cause: error })
 }
 
-/** Connections to every broker that a pipeline names, kept open; `fetch` takes four times the CPU for a request. */
-export const createBrokers = (): Brokers => {
+/**
+ * Connections to every broker that a pipeline names, kept open; `fetch` takes four times the CPU for a request.
+ * @param isLeader asked right before each request that changes something is sent: one who has lost the lease, and was
+ *   frozen meanwhile, would delete queues that the new leader has made. Its requests fail with NotLeadingError
+ */
+export const createBrokers = (isLeader: () => boolean): Brokers => {
   const agent = new Agent({
     connections: CONNECTIONS,
     connect: { timeout: LIMIT_MS },
@@ -62,12 +67,14 @@ export const createBrokers = (): Brokers => {
       }
       return {
         ...access,
-        request: (method, path, body) =>
-          circuit.ask(
+        request: async (method, path, body) => {
+          if (method !== 'GET' && !isLeader()) throw new NotLeadingError(`${method} ${path} is the leader's to send`)
+          return circuit.ask(
             origin,
             () => send(method, path, body),
             () => send('GET', PROBE),
-          ),
+          )
+        },
       }
     },
     close: () => agent.destroy(),
