@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-const SYSTEM_TEST_MS = 180_000
+const SYSTEM_TEST_MS = 600_000
 
 /** One project for each kind of test: `vitest run --project unit`. */
 const system = (name: string, files = '**/*.test.ts') => ({

@@ -13,9 +13,9 @@ beforeAll(async () => {
   const base = `http://${await address('leipzig-api')}:8080`
   const authorization = `Bearer ${await secret('leipzig-keys', 'api-admin-token')}`
   ask = (path, init = {}) => fetch(`${base}${path}`, { ...init, headers: { authorization, ...init.headers } })
-  await eventually('the API to answer', 30, async () => (await ask('/api/health')).status)
+  await eventually('the API to answer', 90, async () => (await ask('/api/health')).status)
   const { body } = await (await openDevice('leipzig'))(BODY)
-  id = await eventually('the recording to be readable', 60, async () => {
+  id = await eventually('the recording to be readable', 150, async () => {
     const { data } = (await (await ask(`/api/signals?deviceId=${DEVICE}&sort=processedAt`)).json()) as {
       data: { id: string; messageId: string }[]
     }

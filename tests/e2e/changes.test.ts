@@ -48,17 +48,17 @@ describe('the topology', () => {
     await conditionHolds(NAME, 'Ready', 'True')
     expect(await limitOf(`${ROUTING_KEY}.retry`, 'message-ttl')).toBe(1500)
     expect(await broker.queues()).toContain(last)
-    await eventually('the message to be back on the main queue', 30, async () =>
+    await eventually('the message to be back on the main queue', 90, async () =>
       (await broker.depth(BROKER.queue)) === 1 ? true : undefined,
     )
-    await eventually('the queues of the former steps to go', 200, async () =>
+    await eventually('the queues of the former steps to go', 300, async () =>
       (await broker.queues()).filter((queue) => /retry\.[34]$/.test(queue) && queue.startsWith(NAME)).length === 0
         ? true
         : undefined,
     )
     expect(await broker.queues()).toContain(foreign)
     await broker.drop(foreign)
-  }, 300_000)
+  }, 600_000)
 
   it('that RabbitMQ cannot change is refused whole, and the pods stay as they are', async () => {
     const before = await annotations('producer')
@@ -83,7 +83,7 @@ describe('a Secret that changes', () => {
     const before = await annotations('api')
     await patchSecret(`${NAME}-redis`, { uri: `${await secret('xray-redis', 'uri')}/1` })
     for (const component of ['producer', 'signals', 'api'])
-      await eventually(`${component} to be rolled out`, 100, async () =>
+      await eventually(`${component} to be rolled out`, 200, async () =>
         (await annotations(component))['xrayiot.dev/connections'] !== before['xrayiot.dev/connections']
           ? true
           : undefined,
@@ -97,7 +97,7 @@ describe('a Secret that changes', () => {
     const [before] = await versions()
     await patchSecret(`${NAME}-keys`, { 'message-p2': 'ab'.repeat(32) })
     const seen = new Set<string>()
-    await eventually('all three to have the new keys', 150, async () => {
+    await eventually('all three to have the new keys', 300, async () => {
       const fresh = (await versions()).map((version) => version !== before)
       seen.add(fresh.join())
       return fresh.every(Boolean) ? true : undefined
@@ -137,9 +137,9 @@ it('monitors come and go with the kinds of the Prometheus operator, and without 
     await apply(definitions.map((definition) => JSON.stringify(definition)).join('\n---\n'))
     await conditionHolds(NAME, 'MonitoringReady', 'True')
     await kubectl(['delete', 'prometheusrule', NAME, '-n', 'xray'])
-    await eventually('a deleted monitor to be back', 60, () => read('prometheusrule', NAME, '-n', 'xray'))
+    await eventually('a deleted monitor to be back', 150, () => read('prometheusrule', NAME, '-n', 'xray'))
     await change({ monitoring: { serviceMonitor: false } })
-    await eventually('a monitor that is not asked for to go', 60, async () =>
+    await eventually('a monitor that is not asked for to go', 150, async () =>
       (await read('servicemonitors', '-n', 'xray')).items.length === 0 ? true : undefined,
     )
   } finally {
@@ -147,7 +147,7 @@ it('monitors come and go with the kinds of the Prometheus operator, and without 
   }
   await conditionHolds(NAME, 'MonitoringReady', 'False', 'MonitoringUnavailable')
   await change({ monitoring: { prometheusRule: false, dashboard: false } })
-  await eventually('the condition to go', 60, async () =>
+  await eventually('the condition to go', 150, async () =>
     (await statusOf(NAME)).conditions.some(({ type }) => type === 'MonitoringReady') ? undefined : true,
   )
 }, 400_000)

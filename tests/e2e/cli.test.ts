@@ -27,7 +27,7 @@ beforeAll(async () => {
   await kubectl(['create', 'namespace', NAMESPACE])
   const pipeline = JSON.parse(manifest(NAME, { deletionPolicy: 'Retain' }))
   await apply(JSON.stringify({ ...pipeline, metadata: { name: NAME, namespace: NAMESPACE } }))
-  await eventually('the operator to say what the pipeline lacks', 60, async () =>
+  await eventually('the operator to say what the pipeline lacks', 150, async () =>
     ofWaiting('status').stdout.includes('SecretMissing') ? true : undefined,
   )
 })
@@ -44,7 +44,7 @@ describe('of a pipeline that lacks a Secret', () => {
   })
 
   it('events have the warning of the operator', async () => {
-    const seen = await eventually('the event to be written', 30, async () =>
+    const seen = await eventually('the event to be written', 90, async () =>
       (JSON.parse(ofWaiting('events', '-o', 'json').stdout) as { reason: string; object: string }[]).find(
         ({ reason }) => reason === 'SecretMissing',
       ),

@@ -57,10 +57,10 @@ const signalsOf = async (ids: string[]): Promise<string[]> =>
 /** Each accepted message is one signal, one file and one chunk; nothing is left on a queue and nothing is dead. */
 const expectExactlyOnce = async (ids: string[]): Promise<void> => {
   // The depth that the broker tells is up to 5 s old, so an empty queue by itself would not say that all is done.
-  await eventually('every message to be stored', 120, async () =>
+  await eventually('every message to be stored', 240, async () =>
     new Set(await signalsOf(ids)).size === ids.length ? true : undefined,
   )
-  await eventually('the queue to be empty', 60, async () =>
+  await eventually('the queue to be empty', 150, async () =>
     (await broker.depth(`${NAME}.raw.q`)) === 0 ? true : undefined,
   )
   const stored = await signalsOf(ids)
@@ -77,12 +77,12 @@ const expectExactlyOnce = async (ids: string[]): Promise<void> => {
 const replicas = async (): Promise<number> => (await read('deployment', `${NAME}-signals`, '-n', 'xray')).spec.replicas
 
 it(`${MESSAGES} messages without a consumer make the operator start some, and none is left when the queue is empty`, async () => {
-  await eventually('signals to be at zero', 60, async () => ((await replicas()) === 0 ? true : undefined))
+  await eventually('signals to be at zero', 150, async () => ((await replicas()) === 0 ? true : undefined))
   const ids = await sendMany(0)
   expect(ids).toHaveLength(MESSAGES)
-  await eventually('the operator to start signals', 30, async () => ((await replicas()) > 0 ? true : undefined))
+  await eventually('the operator to start signals', 90, async () => ((await replicas()) > 0 ? true : undefined))
   await expectExactlyOnce(ids)
-  await eventually('signals to go back to zero', 120, async () => ((await replicas()) === 0 ? true : undefined))
+  await eventually('signals to go back to zero', 240, async () => ((await replicas()) === 0 ? true : undefined))
 })
 
 it(`signals killed while ${MESSAGES} messages flow: all are stored exactly once`, async () => {
@@ -90,7 +90,7 @@ it(`signals killed while ${MESSAGES} messages flow: all are stored exactly once`
   let sending = true
   const killer = (async () => {
     while (sending) {
-      await eventually('a signals pod to kill', 30, async () => {
+      await eventually('a signals pod to kill', 90, async () => {
         const pods = (
           await read(
             'pods',
@@ -110,7 +110,7 @@ it(`signals killed while ${MESSAGES} messages flow: all are stored exactly once`
     }
   })()
   const ids = await sendMany(MESSAGES)
-  await eventually('signals to be killed at least once', 60, async () => (kills > 0 ? true : undefined))
+  await eventually('signals to be killed at least once', 150, async () => (kills > 0 ? true : undefined))
   sending = false
   await killer
   expect(ids).toHaveLength(MESSAGES)

@@ -29,7 +29,7 @@ export type Sent = { nonce?: string; timestampSeconds?: number; deviceId?: strin
 export const openDevice = async (pipeline: string) => {
   const master = Buffer.from(await secret(`${pipeline}-keys`, 'device-master-k1'), 'hex')
   const url = `http://${await address(`${pipeline}-producer`)}:8080/v1/ingest`
-  await eventually(`the producer of ${pipeline} to answer`, 30, async () => (await fetch(url)).status)
+  await eventually(`the producer of ${pipeline} to answer`, 90, async () => (await fetch(url)).status)
   return async (body: string | Buffer, sent: Sent = {}) => {
     const deviceId = sent.deviceId ?? DEVICE
     const used = sent.nonce ?? nonce()

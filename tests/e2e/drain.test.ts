@@ -46,35 +46,35 @@ it('under load the pods that are told to go are those that go, and nothing is de
     }
   })()
   try {
-    await eventually('the load to be on', 60, async () => (accepted > 50 ? true : undefined))
+    await eventually('the load to be on', 150, async () => (accepted > 50 ? true : undefined))
     await apply(signals(1))
-    const told = await eventually('two pods to be told to go', 60, async () => {
+    const told = await eventually('two pods to be told to go', 150, async () => {
       const found = (await pods()).filter(({ metadata }) => metadata.annotations?.[DRAIN_ANNOTATION] !== undefined)
       return found.length === 2 ? found.map(({ metadata }) => metadata.name) : undefined
     })
-    const left = await eventually('one pod to be left', 90, async () => {
+    const left = await eventually('one pod to be left', 200, async () => {
       const found = await pods()
       return found.length === 1 ? found[0]?.metadata.name : undefined
     })
     expect(told).not.toContain(left)
-    await eventually('the drain to be over', 60, async () =>
+    await eventually('the drain to be over', 150, async () =>
       (await read('xraypipeline', NAME, '-n', 'xray')).status.scaling.drain === undefined ? true : undefined,
     )
   } finally {
     stop = true
     await load
   }
-  await eventually('every message to be stored', 60, async () =>
+  await eventually('every message to be stored', 150, async () =>
     (await store.db.collection('signals').countDocuments()) === accepted ? true : undefined,
   )
-  const { ack, deliver_get: delivered } = await eventually('every acknowledgement to be counted', 60, async () => {
+  const { ack, deliver_get: delivered } = await eventually('every acknowledgement to be counted', 150, async () => {
     const counts = await counters()
     return (counts.ack ?? 0) >= accepted ? counts : undefined
   })
   // Not its count of `redeliver`: see tests/integration/drain.test.ts.
   expect([ack, delivered]).toEqual([accepted, accepted])
   const broker = await openBroker()
-  await eventually('the queue to be empty', 30, async () =>
+  await eventually('the queue to be empty', 90, async () =>
     (await broker.depth(`${NAME}.raw.q`)) === 0 ? true : undefined,
   )
   await conditionHolds(NAME, 'Ready', 'True')

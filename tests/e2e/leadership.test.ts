@@ -38,7 +38,7 @@ beforeAll(() => scaled(2))
 afterAll(() => scaled(1))
 
 it('of two operators one leads, and when it is killed the other takes over and goes on', async () => {
-  await eventually('two operators to run', 60, async () =>
+  await eventually('two operators to run', 150, async () =>
     (await read(...OPERATORS)).items.length === 2 ? true : undefined,
   )
   const first = await leader()
@@ -46,7 +46,7 @@ it('of two operators one leads, and when it is killed the other takes over and g
   await leader(first)
   const before = await uidOfApi()
   await kubectl(['delete', 'deployment', 'leipzig-api', '-n', 'xray'])
-  await eventually('the new leader to put a Deployment back', 60, async () =>
+  await eventually('the new leader to put a Deployment back', 150, async () =>
     (await uidOfApi()) !== before ? true : undefined,
   )
   await kubectl(['rollout', 'status', 'deployment/leipzig-api', '-n', 'xray', '--timeout=60s'])

@@ -34,10 +34,10 @@ describe('a pipeline', () => {
     await kubectl(['delete', 'deployment', `${NAME}-api`, '-n', 'xray'])
     await kubectl(['label', 'deployment', `${NAME}-producer`, '-n', 'xray', 'mine=yes'])
     await kubectl(['scale', 'deployment', `${NAME}-producer`, '-n', 'xray', '--replicas=3'])
-    await eventually('the API to be back', 60, async () =>
+    await eventually('the API to be back', 150, async () =>
       (await deployment('api')).metadata.uid !== before ? true : undefined,
     )
-    await eventually('the producer to have one replica again', 60, async () =>
+    await eventually('the producer to have one replica again', 150, async () =>
       (await deployment('producer')).spec.replicas === 1 ? true : undefined,
     )
     expect((await deployment('producer')).metadata.labels.mine).toBe('yes')
@@ -58,7 +58,7 @@ describe('a pipeline', () => {
     const [before] = await settings()
     await apply(manifest(NAME, { producer: { replicas: 1, rateLimit: { perDevicePerMinute: 7 } } }))
     await conditionHolds(NAME, 'Ready', 'True')
-    await eventually('only the new settings to be there', 60, async () => {
+    await eventually('only the new settings to be there', 150, async () => {
       const now = await settings()
       return now.length === 1 && now[0].metadata.name !== before.metadata.name ? true : undefined
     })
@@ -80,7 +80,7 @@ describe('a pipeline', () => {
       return Number(/controller_runtime_reconcile_total\{[^}]*requeue_after[^}]*\} ([0-9]+)/.exec(metrics)?.[1])
     }
     const [before, from] = [await versions(), await reconciles()]
-    await eventually('20 further reconciles', 120, async () => ((await reconciles()) >= from + 20 ? true : undefined))
+    await eventually('20 further reconciles', 240, async () => ((await reconciles()) >= from + 20 ? true : undefined))
     expect(await versions()).toEqual(before)
   })
 
@@ -123,7 +123,7 @@ it('the replicas of a pipeline that does not scale are set with kubectl scale', 
   await apply(manifest(`${NAME}-second`, { signals: { replicas: 1, scaling: { provider: 'None' } } }))
   await conditionHolds(`${NAME}-second`, 'Ready', 'True')
   await kubectl(['scale', `xrp/${NAME}-second`, '-n', 'xray', '--replicas=2'])
-  await eventually('two signals pods to be ready', 90, async () =>
+  await eventually('two signals pods to be ready', 200, async () =>
     (await statusOf(`${NAME}-second`)).components.signals?.ready === 2 ? true : undefined,
   )
 })

@@ -34,7 +34,7 @@ export const statusOf = async (name: string): Promise<Status & { generation: num
 
 /** Waits until a condition of the current generation holds. */
 export const conditionHolds = (name: string, type: string, status: string, reason?: string): Promise<Status> =>
-  eventually(`${type}=${status} ${reason ?? ''} of ${name}`, 120, async () => {
+  eventually(`${type}=${status} ${reason ?? ''} of ${name}`, 240, async () => {
     const seen = await statusOf(name)
     const condition = seen.conditions.find((candidate) => candidate.type === type)
     const holds =
@@ -48,7 +48,7 @@ export const conditionHolds = (name: string, type: string, status: string, reaso
 /** Deletes a pipeline and waits until it, its Deployments and its keys are gone: all of the tests' own delete theirs. */
 export const remove = async (name: string): Promise<void> => {
   await kubectl(['delete', 'xraypipeline', name, '-n', 'xray', '--ignore-not-found', '--wait=true', '--timeout=90s'])
-  await eventually(`Deployments and keys of ${name} to be collected`, 60, async () =>
+  await eventually(`Deployments and keys of ${name} to be collected`, 150, async () =>
     (await read('deployments,secrets', '-n', 'xray', '-l', `app.kubernetes.io/instance=${name}`)).items.length === 0
       ? true
       : undefined,

@@ -30,12 +30,12 @@ const query = async (asked: string): Promise<unknown[]> => {
   return data.result
 }
 const answers = async (asked: string): Promise<void> => {
-  await eventually(`a value of ${asked}`, 30, async () => ((await query(asked)).length > 0 ? true : undefined))
+  await eventually(`a value of ${asked}`, 90, async () => ((await query(asked)).length > 0 ? true : undefined))
 }
 
 describe('the local Prometheus', () => {
   it('reads every process of ours and the broker', async () => {
-    await eventually('all targets to be up', 30, async () => {
+    await eventually('all targets to be up', 90, async () => {
       const lost = (await scrapeTargets()).filter(({ health }) => health !== 'up')
       if (lost.length > 0) throw new Error(JSON.stringify(lost))
       return true
@@ -109,7 +109,7 @@ describe('a pipeline that is scaled by a query alone', () => {
     (await read('deployment', `${NAME}-signals`, '-n', 'xray')).spec.replicas
   // A pod may hear 60 to 90 s late that it is to go: docs/scaling.md, "How pods go".
   const replicasBecome = (what: string, wanted: (count: number) => boolean): Promise<number> =>
-    eventually(`signals to ${what}`, 150, async () => {
+    eventually(`signals to ${what}`, 300, async () => {
       const count = await replicas()
       if (wanted(count)) return count
       const { scaling } = (await read('xraypipeline', NAME, '-n', 'xray')).status
@@ -131,7 +131,7 @@ describe('a pipeline that is scaled by a query alone', () => {
     await Promise.all(Array.from({ length: 32 }, sender))
     await replicasBecome('be started', (count) => count > 0)
     const signals = store.db.collection('signals')
-    await eventually('every message to be stored', 60, async () =>
+    await eventually('every message to be stored', 150, async () =>
       (await signals.distinct('messageId')).length === MESSAGES ? true : undefined,
     )
     await replicasBecome('go back to zero', (count) => count === 0)
@@ -148,7 +148,7 @@ describe('a pipeline that is scaled by a query alone', () => {
     await replicasBecome('be two', (count) => count === 2)
 
     await apply(example({ query: 'sum(no_such_series)', threshold: '1' }))
-    const unknown = await eventually('the value to be unknown', 30, async () => {
+    const unknown = await eventually('the value to be unknown', 90, async () => {
       const { scaling } = (await read('xraypipeline', NAME, '-n', 'xray')).status
       return scaling.reason === 'BacklogUnknown' ? scaling : undefined
     })

@@ -116,7 +116,7 @@ const unsigned = (messageId: string, kid: string) => ({
 
 /** A dead letter as it stands in the store, where signals moves it from its queue. */
 const archived = (messageId: string) =>
-  eventually(`${messageId} to be an archived dead letter`, 60, async () =>
+  eventually(`${messageId} to be an archived dead letter`, 150, async () =>
     (await archivedLetters(store.db)).find((letter) => letter.messageId === messageId),
   )
 

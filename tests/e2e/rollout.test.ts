@@ -24,7 +24,7 @@ const answers = async (): Promise<number> =>
 
 /** Waits until the reason is told with this sentence: the log of a first crash may be gone before it is read. */
 const told = async (reason: string, sentence: RegExp): Promise<void> => {
-  await eventually(`${reason} with ${sentence}`, 90, async () => {
+  await eventually(`${reason} with ${sentence}`, 200, async () => {
     const { conditions } = await conditionHolds(NAME, 'Degraded', 'True', reason)
     const message = conditions.find(({ type }) => type === 'Degraded')?.message ?? ''
     if (!sentence.test(message)) throw new Error(message)
@@ -73,7 +73,7 @@ describe('a roll-out that cannot succeed', () => {
       await apply(manifest(NAME))
       await conditionHolds(NAME, 'Ready', 'True')
       await conditionHolds(NAME, 'Degraded', 'False')
-      await eventually('only the former pods to be left', 60, async () =>
+      await eventually('only the former pods to be left', 150, async () =>
         (await serving()).join() === former.join() ? true : undefined,
       )
     },
@@ -97,6 +97,6 @@ it('the text of a failure does not change from look to look, so the status is no
     return Math.max(...(items as Pod[]).map((pod) => pod.status.containerStatuses?.[0]?.restartCount ?? 0))
   }
   const from = await restarts()
-  await eventually('two further crashes', 120, async () => ((await restarts()) >= from + 2 ? true : undefined))
+  await eventually('two further crashes', 240, async () => ((await restarts()) >= from + 2 ? true : undefined))
   expect(await status()).toBe(before)
 })

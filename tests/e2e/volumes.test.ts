@@ -50,7 +50,7 @@ const startTwin = async (chart: string): Promise<string> => {
 
 /** What runs as the first process of a container that has started; flock is there until it has the lock. */
 const firstProcess = (pod: string, container: string): Promise<string> =>
-  eventually(`${container} of ${pod} to run`, 30, async () =>
+  eventually(`${container} of ${pod} to run`, 90, async () =>
     (await inNamespace('exec', pod, '-c', container, '--', 'cat', '/proc/1/comm')).trim(),
   )
 
@@ -118,18 +118,20 @@ it('the store loses nothing that it confirmed when its pod is removed by force u
   const client = await openStore()
   const { confirmed, stop } = startWriting(client)
   try {
-    await eventually('100 confirmed writes', 30, async () => (confirmed.length >= 100 ? true : undefined))
+    await eventually('100 confirmed writes', 90, async () => (confirmed.length >= 100 ? true : undefined))
     const { uid } = (await read('pod', 'own-mongodb-0')).metadata
     expect(await serving(uid)).toEqual([])
     await inNamespace('delete', 'pod', 'own-mongodb-0', '--force', '--grace-period=0')
-    const serves = await eventually('one of the two pods that wait to serve', 60, async () => {
+    const serves = await eventually('one of the two pods that wait to serve', 150, async () => {
       const names = await serving(uid)
       return names.length > 0 ? names : undefined
     })
     const before = confirmed.length
-    await eventually('100 more confirmed writes', 60, async () => (confirmed.length >= before + 100 ? true : undefined))
+    await eventually('100 more confirmed writes', 150, async () =>
+      confirmed.length >= before + 100 ? true : undefined,
+    )
     const other = serves.includes('own-mongodb-0') ? 'twin-mongodb' : 'own-mongodb-0'
-    const first = await eventually(`a container of ${other} to run`, 60, async () => {
+    const first = await eventually(`a container of ${other} to run`, 150, async () => {
       const { metadata, status }: Pod = await read('pod', other)
       const running = status.initContainerStatuses?.find(({ state }) => state.running)
       return metadata.uid === uid || running === undefined ? undefined : firstProcess(other, running.name)

@@ -22,7 +22,7 @@ const answersOf = (load: Load, status: number): number => load.answers.get(statu
 
 /** Waits until signals has stored everything that a load was told is accepted. */
 const allStored = (stage: Stage, load: Load): Promise<true | undefined> =>
-  within(20_000, async () =>
+  within(60_000, async () =>
     (await stage.db.collection('signals').countDocuments()) >= load.accepted() ? true : undefined,
   )
 
@@ -63,7 +63,7 @@ const halfOpen = async (stage: Stage): Promise<void> => {
   stage.uncount()
   const { producer, signals } = await startBoth(stage)
   const load = stage.load({ messages: 600, ratePerSecond: 20, patienceMs: 60_000 })
-  await within(5_000, async () => (load.accepted() > 20 ? true : undefined))
+  await within(30_000, async () => (load.accepted() > 20 ? true : undefined))
   const both = [stage.network.producer, stage.network.signals]
   for (const proxy of both) for (const way of ['requests', 'answers'] as const) proxy[way]({ kind: 'swallow' })
   const startedAt = performance.now()
@@ -85,7 +85,7 @@ const queueFull = async (stage: Stage): Promise<void> => {
   const producer = await stage.start('producer')
   await producer.ready()
   const load = stage.load({ messages: 200, ratePerSecond: 100 })
-  await within(5_000, async () => (answersOf(load, 503) > 50 ? true : undefined))
+  await within(30_000, async () => (answersOf(load, 503) > 50 ? true : undefined))
   stage.expect(answersOf(load, 503) > 50, 'a full queue was not answered with 503')
   await (await stage.start('signals')).ready()
   await load.done
@@ -143,7 +143,7 @@ const bindingRemoved = async (stage: Stage): Promise<void> => {
   stage.expect(waiting === 30, `expected 30 messages in ${stage.names.unrouted}, got ${waiting}`)
   await unbind(stage, stage.names.unrouted)
   const refused = stage.load({ messages: 100, ratePerSecond: 100 })
-  await within(3_000, async () => (answersOf(refused, 503) > 50 ? true : undefined))
+  await within(30_000, async () => (answersOf(refused, 503) > 50 ? true : undefined))
   stage.expect(answersOf(refused, 503) > 50, 'a message without a queue was not answered with 503')
   await declare(await stage.broker(), stage.topology)
   await refused.done

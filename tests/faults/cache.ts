@@ -40,7 +40,7 @@ const flushed = async (stage: Stage): Promise<void> => {
   await stage.start('signals').then((signals) => signals.ready())
   const messages = Array.from({ length: 100 }, () => forge(stage))
   await publish(stage, messages)
-  await must('the messages to be stored', 20_000, async () =>
+  await must('the messages to be stored', 60_000, async () =>
     (await stage.db.collection('signals').countDocuments()) >= messages.length ? true : undefined,
   )
   await stage.redis.flushdb()

@@ -3,7 +3,7 @@ import { isCaught, runControl, runFault } from './fault.ts'
 import { FAULTS } from './faults.ts'
 import { print } from './oracle.ts'
 
-const LIMIT_MS = 180_000
+const LIMIT_MS = 600_000
 
 describe.each(FAULTS)('$name: $what', (fault) => {
   it(

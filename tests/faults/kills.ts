@@ -11,7 +11,7 @@ const killSignalsAt = async (stage: Stage, point: KillPoint, killAt: number): Pr
   stage.uncount()
   const doomed = await stage.start('signals', { edits: KILL_POINTS[point], killAt })
   const load = stage.load({ messages: 400, ratePerSecond: 200 })
-  const end = await Promise.race([doomed.ended, load.done.then(() => delay(10_000, 'nothing', { ref: false }))])
+  const end = await Promise.race([doomed.ended, load.done.then(() => delay(30_000, 'nothing', { ref: false }))])
   stage.expect(end === 'SIGKILL', `expected signals to be killed, got ${end}`)
   await (await stage.start('signals')).ready()
 }
@@ -36,7 +36,7 @@ const killAfterRetry = async (stage: Stage): Promise<void> => {
     Array.from({ length: 60 }, () => forge(stage, { kid: 'p2', key })),
   )
   const doomed = await stage.start('signals', { edits: KILL_POINTS['signals published a retry'], killAt: 20 })
-  const end = await Promise.race([doomed.ended, delay(20_000, 'nothing', { ref: false })])
+  const end = await Promise.race([doomed.ended, delay(60_000, 'nothing', { ref: false })])
   stage.expect(end === 'SIGKILL', `expected signals to be killed, got ${end}`)
   stage.setKey('signals', 'message-p2', key)
   await (await stage.start('signals')).ready()

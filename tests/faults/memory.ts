@@ -63,7 +63,7 @@ const lastSample = (process: Process): (MemorySample & { atMs: number }) | undef
 export const readMemory = (of: Process): Promise<MemorySample> => {
   const formerMs = lastSample(of)?.atMs
   process.kill(of.pid, 'SIGUSR2')
-  return must(`${of.component} to collect its garbage`, 10_000, async () => {
+  return must(`${of.component} to collect its garbage`, 60_000, async () => {
     const sample = lastSample(of)
     return sample?.atMs === formerMs ? undefined : sample
   })

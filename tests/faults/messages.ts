@@ -56,7 +56,7 @@ const forged = async (stage: Stage): Promise<void> => {
   await (await stage.start('signals')).ready()
   const messages = forgeries(stage)
   await publish(stage, messages)
-  await must('the forged messages to be dealt with', 20_000, async () =>
+  await must('the forged messages to be dealt with', 60_000, async () =>
     (await stage.depth(stage.names.queue)) === 0 &&
     (await stage.deadLetters()) + (await stage.db.collection('signals').countDocuments()) >= messages.length
       ? true
@@ -82,7 +82,7 @@ const rotation = async (stage: Stage): Promise<void> => {
   const next = randomBytes(32)
   stage.setKey('producer', 'message-p2', next)
   const [first = ''] = stage.names.retryQueues
-  await must('messages of the new key to wait for it', 15_000, async () =>
+  await must('messages of the new key to wait for it', 60_000, async () =>
     (await stage.depth(first)) + (await stage.deadLetters()) > 0 ? true : undefined,
   )
   stage.setKey('signals', 'message-p2', next)

@@ -38,7 +38,7 @@ const drainNode = async (name: string): Promise<void> => {
 
 const removePipeline = async (name: string): Promise<void> => {
   await kubectl(['delete', 'xraypipeline', name, '-n', 'xray', '--ignore-not-found', '--wait=true', '--timeout=90s'])
-  await must(`the pods of ${name} to be gone`, 60_000, async () =>
+  await must(`the pods of ${name} to be gone`, 120_000, async () =>
     (await read('pods', '-n', 'xray', '-l', `app.kubernetes.io/instance=${name}`)).items.length === 0
       ? true
       : undefined,
@@ -60,7 +60,7 @@ const movePods = async (stage: Stage): Promise<void> => {
   await conditionHolds(name, 'Ready', 'True')
   const host = await address(`${name}-producer`)
   const master = Buffer.from(await secret(`${name}-keys`, 'device-master-k1'), 'hex')
-  await must('the producers to answer', 30_000, async () => (await fetch(`http://${host}:8080/`)).status)
+  await must('the producers to answer', 90_000, async () => (await fetch(`http://${host}:8080/`)).status)
   const first = new Set(await podsOf(name))
   let most = 0
   const load = stage.load({

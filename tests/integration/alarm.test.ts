@@ -22,7 +22,7 @@ const withAlarm = async (run: () => Promise<void>): Promise<void> => {
     await run()
   } finally {
     await rabbitmqctl('set_vm_memory_high_watermark', watermark)
-    await eventually('the alarm to clear', 30, async () =>
+    await eventually('the alarm to clear', 90, async () =>
       (await rabbitmqctl('eval', 'rabbit_alarm:get_alarms().')).includes('memory') ? undefined : true,
     )
   }

@@ -106,7 +106,7 @@ export const openCollector = async () => {
   writeFileSync(file, configuration(port, (server.address() as AddressInfo).port))
   const child = spawn(binary('otelcol', 'otelcol'), ['--config', file], { stdio: 'ignore' })
   const endpoint = `http://127.0.0.1:${port}`
-  await eventually('the collector to listen', 20, async () => (await fetch(endpoint)).status)
+  await eventually('the collector to listen', 60, async () => (await fetch(endpoint)).status)
   return {
     endpoint,
     spans: (): readonly ReceivedSpan[] => spans,

@@ -41,10 +41,10 @@ const send = async (bodies: string[], queue = 'q') => {
 const consumers = async (queue = 'q') => (await stand.direct.checkQueue(queue)).consumerCount
 
 const untilConsumers = (count: number) =>
-  eventually(`${count} consumers`, 10, async () => ((await consumers()) === count ? true : undefined))
+  eventually(`${count} consumers`, 60, async () => ((await consumers()) === count ? true : undefined))
 
 const untilReady = (count: number) =>
-  eventually(`${count} messages to wait`, 10, async () => ((await stand.depth('q')) === count ? true : undefined))
+  eventually(`${count} messages to wait`, 60, async () => ((await stand.depth('q')) === count ? true : undefined))
 
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => String(index))
 

@@ -54,16 +54,16 @@ const post = (path: string, body: unknown = {}) => ask(path, { method: 'POST', b
 const archived = (messageId: string, more: object = {}) =>
   eventually(
     `${messageId} to be archived`,
-    60,
+    150,
     async () => (await letters().findOne({ messageId, ...more })) ?? undefined,
   )
 const stored = (messageId: string) => site.store.signals.countDocuments({ messageId })
 const untilStored = (messageId: string) =>
-  eventually(`${messageId} to be stored`, 60, async () => ((await stored(messageId)) === 1 ? true : undefined))
+  eventually(`${messageId} to be stored`, 150, async () => ((await stored(messageId)) === 1 ? true : undefined))
 const duplicates = async () =>
   Number(/xray_signals_messages_total\{outcome="duplicate"[^}]*\} ([0-9]+)/.exec(await signals.metrics())?.[1])
 const queuesAreEmpty = () =>
-  eventually('the queues to be empty', 60, async () => {
+  eventually('the queues to be empty', 150, async () => {
     for (const queue of [site.names.queue, site.names.deadLetterQueue, site.names.parkedQueue])
       if ((await site.ready(queue)) > 0) throw new Error(`${queue} has ${await site.ready(queue)}`)
     return true
@@ -87,7 +87,7 @@ describe.each(DEAD_LETTER_REASONS)('a message dead of %s, whose cause is mended'
     await letters().updateOne({ _id: letter._id }, { $set: { state: 'open' } })
     expect((await post(path)).status).toBe(200)
     await queuesAreEmpty()
-    await eventually('the duplicate to be dropped', 30, async () => ((await duplicates()) > dropped ? true : undefined))
+    await eventually('the duplicate to be dropped', 90, async () => ((await duplicates()) > dropped ? true : undefined))
     expect(await stored(messageId)).toBe(1)
     expect(await letters().countDocuments({ messageId })).toBe(1)
   })
@@ -109,7 +109,7 @@ describe('a message that signals gives up', () => {
     const first = message(recording({ timestamp: 1735683490000 }))
     await send(first)
     await untilStored(first.properties.messageId)
-    await eventually('Redis to know it', 30, async () => ((await site.redis.dbsize()) > 0 ? true : undefined))
+    await eventually('Redis to know it', 90, async () => ((await site.redis.dbsize()) > 0 ? true : undefined))
     await site.redis.flushdb() // the fast path would take it for the same one; the store knows better
     return message(recording({ timestamp: 1735683490000, data: [[1, [1, 1, 1]]] }), {
       messageId: first.properties.messageId,
@@ -177,7 +177,7 @@ describe('a forged dead letter', () => {
     ['as large as the broker takes', { messageId: 'large' }, Buffer.alloc(2 ** 20, 1), { truncated: false }],
   ])('%s is archived', async (_, properties, body, expected) => {
     await site.publish('', site.names.deadLetterQueue, body, properties)
-    const letter = await eventually('it to be archived', 60, async () => (await letters().findOne({})) ?? undefined)
+    const letter = await eventually('it to be archived', 150, async () => (await letters().findOne({})) ?? undefined)
     expect(letter).toMatchObject({ ...expected, bodySha256: sha256Hex(body), bodyBytes: body.length })
     await queuesAreEmpty()
     const path = `/api/dlq/${letter._id.toHexString()}`
@@ -235,7 +235,7 @@ describe('a message that no client can read becomes an alarm, whole, and takes n
         follow(message(recording({ timestamp: 1735690000000 + Math.floor(Math.random() * 1e6) * 10 + index }))),
       ),
     )
-    await eventually('the unreadable one to stand among the unrouted', 120, async () =>
+    await eventually('the unreadable one to stand among the unrouted', 240, async () =>
       (await site.ready(site.names.unrouted)) === 1 ? true : undefined,
     )
     await queuesAreEmpty()
@@ -251,7 +251,7 @@ it('a dead letter that was written and not acknowledged when its archiver was ki
   const victim = await site.start('signals', {
     AMQP_URI: site.servers.rabbitmq.uriVia({ host: '127.0.0.1', port: proxy.port }),
   })
-  await eventually('the archiver to consume', 30, async () =>
+  await eventually('the archiver to consume', 90, async () =>
     (await site.channel.checkQueue(site.names.deadLetterQueue)).consumerCount > 0 ? true : undefined,
   )
   proxy.requests({ kind: 'swallow' })
@@ -260,7 +260,7 @@ it('a dead letter that was written and not acknowledged when its archiver was ki
   const letter = await archived(made.properties.messageId)
   await victim.kill()
   await proxy.close()
-  await eventually('the broker to offer it again', 60, async () =>
+  await eventually('the broker to offer it again', 150, async () =>
     (await site.ready(site.names.deadLetterQueue)) === 1 ? true : undefined,
   )
   signals = await site.start('signals')
@@ -278,12 +278,12 @@ it('dead letters wait in their queue while the store is away', async () => {
   proxy.reset()
   const made = Array.from({ length: 20 }, () => message(recording()))
   for (const each of made) await bury(each, 'storage_failed')
-  await eventually('all to be back in the queue, without a consumer', 60, async () => {
+  await eventually('all to be back in the queue, without a consumer', 150, async () => {
     const { messageCount, consumerCount } = await site.channel.checkQueue(site.names.deadLetterQueue)
     return messageCount === made.length && consumerCount === 0 ? true : undefined
   })
   proxy.admit()
-  await eventually('all to be archived', 60, async () =>
+  await eventually('all to be archived', 150, async () =>
     (await letters().countDocuments()) === made.length ? true : undefined,
   )
   await queuesAreEmpty()
@@ -300,7 +300,7 @@ const fill = async (count: number): Promise<string[]> => {
     ids.push(made.properties.messageId)
     await bury(made, 'storage_failed')
   }
-  await eventually(`${count} to be archived`, 60, async () =>
+  await eventually(`${count} to be archived`, 150, async () =>
     (await letters().countDocuments({ state: 'open' })) === count ? true : undefined,
   )
   return ids
@@ -308,7 +308,7 @@ const fill = async (count: number): Promise<string[]> => {
 const operation = async (path: string) =>
   (await ask(path)).body as { state: string; done: number; failed: number; total: number }
 const ended = (path: string) =>
-  eventually('the operation to end', 90, async () => {
+  eventually('the operation to end', 200, async () => {
     const seen = await operation(path)
     return seen.state === 'running' ? undefined : seen
   })
@@ -323,7 +323,7 @@ describe('an operation', () => {
     const asked = await post('/api/dlq/replays', { filter: { reason: 'storage_failed' }, ratePerSecond: 15 })
     expect(asked).toMatchObject({ status: 202, body: { kind: 'replay', state: 'running', total: 60 } })
     const path = asked.headers.get('location') ?? ''
-    await eventually('some to be replayed', 30, async () => ((await operation(path)).done > 0 ? true : undefined))
+    await eventually('some to be replayed', 90, async () => ((await operation(path)).done > 0 ? true : undefined))
     await api.kill()
     const left = await letters().countDocuments({ state: 'open' })
     expect(left).toBeGreaterThan(0)
@@ -331,7 +331,7 @@ describe('an operation', () => {
     api = await site.start('api')
     expect(await ended(path)).toMatchObject({ state: 'done', done: 60, failed: 0, total: 60 })
     await queuesAreEmpty()
-    await eventually('all to be stored', 30, async () =>
+    await eventually('all to be stored', 90, async () =>
       (await site.store.signals.countDocuments({ messageId: { $in: ids } })) === 60 ? true : undefined,
     )
     expect(await letters().countDocuments({ state: 'open' })).toBe(0)
@@ -340,7 +340,7 @@ describe('an operation', () => {
   it('is cancelled, and leaves the rest open', async () => {
     await fill(20)
     const path = (await post('/api/dlq/replays', { ratePerSecond: 5 })).headers.get('location') ?? ''
-    await eventually('some to be replayed', 30, async () => ((await operation(path)).done > 0 ? true : undefined))
+    await eventually('some to be replayed', 90, async () => ((await operation(path)).done > 0 ? true : undefined))
     expect(await ask(path, { method: 'DELETE' })).toMatchObject({ status: 200, body: { state: 'cancelled' } })
     expect(await ask(path, { method: 'DELETE' })).toMatchObject({ status: 200, body: { state: 'cancelled' } })
     expect((await ended(path)).state).toBe('cancelled')
@@ -365,7 +365,7 @@ describe('an operation', () => {
   it('discards what matches and nothing else', async () => {
     await fill(3)
     await bury(message(recording()), 'schema_invalid')
-    await eventually('four to be archived', 30, async () =>
+    await eventually('four to be archived', 90, async () =>
       (await letters().countDocuments()) === 4 ? true : undefined,
     )
     const body = { filter: { reason: 'storage_failed' }, reason: 'a test' }
@@ -402,7 +402,7 @@ describe('the API', () => {
       properties: { contentType: 'application/json' },
       body: { text: made.body, base64: Buffer.from(made.body).toString('base64') },
     })
-    await eventually('health to count it', 10, async () => {
+    await eventually('health to count it', 60, async () => {
       const health = (await (await fetch(`${api.url}/api/health`)).json()) as { deadLetters?: { open: number } }
       return health.deadLetters?.open === 1 ? true : undefined
     })
@@ -477,7 +477,7 @@ describe('xrayctl', () => {
 
 it('metrics tell how many are open, archived and replayed', async () => {
   await bury(message(recording()), 'transform_failed')
-  await eventually('it to be counted as open', 60, async () =>
+  await eventually('it to be counted as open', 150, async () =>
     /xray_dlq_open_messages\{reason="transform_failed"[^}]*\} 1/.test(await api.metrics()) ? true : undefined,
   )
   expect(await signals.metrics()).toMatch(/xray_dlq_archived_total\{reason="transform_failed"[^}]*\} [1-9]/)

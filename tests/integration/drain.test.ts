@@ -93,7 +93,7 @@ describe.each([
       NODE_OPTIONS: toNodeOptions(SLOW, 0),
     })
     for (let index = 0; index < MESSAGES / 2; index++) await send(index)
-    await must('the pod to have taken what it may', 20_000, async () =>
+    await must('the pod to have taken what it may', 60_000, async () =>
       (await site.ready(site.names.queue)) === MESSAGES / 2 - PREFETCH ? true : undefined,
     )
     await site.start('signals', { DRAIN_FILE: join(folder, 'other') })

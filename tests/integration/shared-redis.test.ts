@@ -22,7 +22,7 @@ it('a message that one pipeline has stored is stored by another that gets it, to
     const { properties } = signedMessage(site.messageKey, body, { messageId })
     for (let copy = 0; copy < 2; copy++)
       await site.publish(site.names.exchange, site.names.routingKey, Buffer.from(body), properties)
-    await must('both copies to be dealt with', 20_000, async () =>
+    await must('both copies to be dealt with', 60_000, async () =>
       (await site.ready(site.names.queue)) === 0 && (await site.store.signals.countDocuments()) > 0 ? true : undefined,
     )
   }

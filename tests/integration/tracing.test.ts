@@ -41,7 +41,7 @@ const send = (url: string, trace: Trace, masterHex = site.masterHex) =>
   )
 
 const storedAs = (messageId: string | undefined) =>
-  eventually(`${messageId} to be stored`, 20, async () => {
+  eventually(`${messageId} to be stored`, 60, async () => {
     const signal = await site.store.signals.findOne({ messageId: messageId ?? '' })
     return signal ?? undefined
   })
@@ -116,7 +116,7 @@ describe('with an OTLP endpoint', () => {
       }
       const options = { messageId: '9'.repeat(32), contentType: 'application/json', headers }
       site.channel.publish('iot.xray', 'xray.raw.v1', Buffer.from('{}'), options)
-      const dead = await eventually('the message to be dead', 20, async () => {
+      const dead = await eventually('the message to be dead', 60, async () => {
         const letter = await deadLettersOf(site.store.db).findOne({ messageId: options.messageId })
         return letter ?? undefined
       })

@@ -90,7 +90,7 @@ describe('an operator', { timeout: 300_000 }, () => {
       const { metadata, ...rest } = await plane.api.call('GET', accessOf(stage))
       await plane.api.call('DELETE', accessOf(stage))
       await changed(stage)
-      await must('a write to be forbidden', 30_000, async () =>
+      await must('a write to be forbidden', 90_000, async () =>
         stage.proxy.writes().some(({ status }) => status === 403) ? true : undefined,
       )
       const { name, namespace = '', labels = {} } = metadata

@@ -26,15 +26,15 @@ it('the pods of a Deployment are made, and go with it', async () => {
     },
   })
   const count = (wanted: number) => async () => ((await plane.api.list(PODS)).length === wanted ? true : undefined)
-  await must('two pods', 20_000, count(2))
+  await must('two pods', 60_000, count(2))
   await plane.api.call('DELETE', `${path}/x?propagationPolicy=Background`)
-  await must('no pod', 20_000, count(0))
+  await must('no pod', 60_000, count(0))
 })
 
 it('the audit log tells who asked for what, with which answer', async () => {
   const mark = plane.audit.mark()
   await plane.api.call('POST', CONFIG_MAPS, configMap('told'))
-  const entry = await must('the audit log to tell it', 5_000, async () =>
+  const entry = await must('the audit log to tell it', 30_000, async () =>
     plane.audit.since(mark).find(({ name }) => name === 'told'),
   )
   expect(entry).toMatchObject({

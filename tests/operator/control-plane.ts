@@ -192,7 +192,7 @@ export const openControlPlane = async (more: readonly string[] = []): Promise<Co
     const crd = parse(readFileSync(join(CHECKOUT, CRD_FILE), 'utf8'))
     await api.call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', crd)
     const { group, names, versions } = crd.spec
-    await must('the CRD to be served', 30_000, async () =>
+    await must('the CRD to be served', 90_000, async () =>
       (await api.ask('GET', `/apis/${group}/${versions[0].name}/${names.plural}`)).status === 200 ? true : undefined,
     )
     await must('the controllers to work', 60_000, async () =>

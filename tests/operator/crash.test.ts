@@ -50,7 +50,7 @@ const SCENARIOS: Scenario[] = [
     before: created,
     change: async (stage) => stage.remove(),
     after: async (stage) => {
-      await must('the children to be gone', 20_000, async () =>
+      await must('the children to be gone', 60_000, async () =>
         (await stage.objects('deployments')).length === 0 ? true : undefined,
       )
       await stage.quiet(500)

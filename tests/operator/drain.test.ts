@@ -41,7 +41,7 @@ const drainOf = async (stage: Stage): Promise<string | undefined> =>
   ((await stage.status()) as { scaling?: { drain?: { message: string } } }).scaling?.drain?.message
 
 const untilTold = (victims: Victims, count: number): Promise<string[]> =>
-  must(`${count} pods to be told to go`, 20_000, async () => {
+  must(`${count} pods to be told to go`, 60_000, async () => {
     const names = Object.entries(await victims.told()).flatMap(([name, told]) => (told ? [name] : []))
     return names.length === count ? names : undefined
   })
@@ -58,17 +58,17 @@ const untilOver = (stage: Stage, victims: Victims, count: number): Promise<strin
   must(`${count} pods to be left and the drain to be over`, 60_000, () => isOver(stage, victims, count))
 
 const untilEvent = (stage: Stage, reason: string): Promise<string> =>
-  must(`an event ${reason}`, 20_000, async () => {
+  must(`an event ${reason}`, 60_000, async () => {
     const found = (await stage.objects('events')).find((event) => event.reason === reason)
     return found?.note as string | undefined
   })
 
-describe('pods that are taken away', { timeout: 180_000 }, () => {
+describe('pods that are taken away', { timeout: 600_000 }, () => {
   it('are told, stay until they hold nothing, and are then those that go', () =>
     withVictims('drain', [], async (stage, victims) => {
       await stage.change(signals(1))
       const going = await untilTold(victims, 2)
-      await must('the status to tell of it', 10_000, async () =>
+      await must('the status to tell of it', 30_000, async () =>
         (await drainOf(stage)) === 'draining 2 of 3 pods: 0 finished' ? true : undefined,
       )
       await stage.quiet(3_000)
@@ -104,7 +104,7 @@ describe('pods that are taken away', { timeout: 180_000 }, () => {
       expect(await untilEvent(stage, 'DrainTimedOut')).toBe(
         'signals: 3 -> 1 although 2 of 2 had not finished after 3 s',
       )
-      await must('both to be seen as lost', 10_000, async () =>
+      await must('both to be seen as lost', 30_000, async () =>
         victims.lost().length >= going.length ? true : undefined,
       )
       expect(victims.lost().sort()).toEqual(going.sort())
@@ -183,9 +183,9 @@ describe('an operator that is killed while it takes pods away', { timeout: 600_0
   })
 })
 
-it('control: an operator that lowers the number before anybody has finished is caught', { timeout: 180_000 }, () =>
+it('control: an operator that lowers the number before anybody has finished is caught', { timeout: 600_000 }, () =>
   withVictims('drain-hasty', CONTROLS['drain-waits-for-nobody'].edits, async (stage, victims) => {
     await stage.change(signals(1))
-    await must('two pods to be lost', 30_000, async () => (victims.lost().length === 2 ? true : undefined))
+    await must('two pods to be lost', 90_000, async () => (victims.lost().length === 2 ? true : undefined))
   }),
 )

@@ -90,7 +90,7 @@ it('says that KEDA is missing, and goes on by itself when it comes, also when it
     await made(site)
     await must(
       'it to be told that no KEDA has seen it',
-      20_000,
+      60_000,
       async () =>
         (await site.condition('ScalingActive', 'Unknown', 'KedaPending')).includes('is its operator up?') || undefined,
     )
@@ -136,7 +136,7 @@ const takenOver = async (name: string, edits: readonly Edit[]) => {
       const before = await site.status()
       const mark = plane.audit.mark()
       await restart()
-      await must('the new operator to follow ScaledObjects', 20_000, async () => {
+      await must('the new operator to follow ScaledObjects', 60_000, async () => {
         const entries = plane.audit.since(mark).filter(({ user: by }) => by === user)
         return entries.some(({ verb, resource }) => verb === 'watch' && resource === 'scaledobjects') || undefined
       })
@@ -167,7 +167,7 @@ describe('a pipeline that is left to KEDA', () => {
       // KEDA writes at each of its looks; that is nothing to write about.
       await site.condition('ScalingActive', 'True', 'LeftToKeda')
       let second = 10
-      await must('an operator that writes nothing while KEDA does', 30_000, async () => {
+      await must('an operator that writes nothing while KEDA does', 90_000, async () => {
         const mark = plane.audit.mark()
         for (const until = second + 5; second < until; second++) {
           await say(site, { lastActiveTime: `2026-01-01T00:00:${second}Z` })
@@ -193,12 +193,12 @@ describe('a pipeline that is left to KEDA', () => {
       await site.condition('ScalingActive', 'True')
       expect([await count(site), (await site.objects('triggerauthentications')).length]).toEqual([8, 0])
       await site.change({ signals: { scaling: { minReplicaCount: 9 } } })
-      await must('the number of the spec', 20_000, async () => ((await count(site)) === 9 ? true : undefined))
+      await must('the number of the spec', 60_000, async () => ((await count(site)) === 9 ? true : undefined))
 
       for (const provider of ['KEDA', 'None', 'KEDA', 'Native']) {
         const before = await count(site)
         await to(site, provider)
-        await must(`the ScaledObject for ${provider}`, 20_000, async () =>
+        await must(`the ScaledObject for ${provider}`, 60_000, async () =>
           (await site.objects('scaledobjects')).length === (provider === 'KEDA' ? 1 : 0) ? true : undefined,
         )
         await site.condition('Ready', 'True')
@@ -219,9 +219,9 @@ describe('a pipeline that is left to KEDA', () => {
       'lost',
       async (site) => {
         await site.create({ signals: { scaling: { ...scaling('Native'), minReplicaCount: 4 } } })
-        await must('four pods', 20_000, async () => ((await count(site)) === 4 ? true : undefined))
+        await must('four pods', 60_000, async () => ((await count(site)) === 4 ? true : undefined))
         await to(site, 'KEDA')
-        await must('the number to be lost', 20_000, async () => ((await count(site)) === 1 ? true : undefined))
+        await must('the number to be lost', 60_000, async () => ((await count(site)) === 1 ? true : undefined))
       },
       CONTROLS['number-left-to-nobody'].edits,
     ))
@@ -321,7 +321,7 @@ describe("while another's scaler is there", () => {
       expect(await site.condition('ScalingActive', 'False', 'Conflict')).toContain(' foreign scales the same pods')
       await must(
         'an event that names it',
-        20_000,
+        60_000,
         async () =>
           (await site.objects('events')).some(({ reason, type }) => reason === 'Conflict' && type === 'Warning') ||
           undefined,
@@ -333,7 +333,7 @@ describe("while another's scaler is there", () => {
       expect(await count(site)).toBe(2)
       await plane.api.call('DELETE', `${path}/foreign`)
       await site.condition('ScalingActive', 'True')
-      await must('the number of the spec', 20_000, async () => ((await count(site)) === 4 ? true : undefined))
+      await must('the number of the spec', 60_000, async () => ((await count(site)) === 4 ? true : undefined))
     }),
   )
 })

@@ -51,7 +51,7 @@ const withFollowed = async (
   const verb = ({ before, after }: Change) => (before === undefined ? '+' : after === undefined ? '-' : '~')
   const told = () => changes.map((change) => `${verb(change)}${change.key.replace('default/', '')}`)
   try {
-    await must('the first list', 10_000, async () => reflector.synced() || undefined)
+    await must('the first list', 30_000, async () => reflector.synced() || undefined)
     await use({ ...reflector, told, changes, failed })
   } finally {
     await reflector.close()
@@ -135,14 +135,14 @@ describe('a reflector of a real API server', () => {
       ({ after }) => after && found.push(after),
       () => undefined,
     )
-    await must('the Secret', 10_000, async () => found.find(({ metadata }) => metadata.name === 'quiet'))
+    await must('the Secret', 30_000, async () => found.find(({ metadata }) => metadata.name === 'quiet'))
     await client.request({
       method: 'PATCH',
       path: asked.path,
       body: { metadata: { labels: { a: 'b' } } },
       contentType: MERGE,
     })
-    await must('its label', 10_000, async () => found.find(({ metadata }) => metadata.labels?.a === 'b'))
+    await must('its label', 30_000, async () => found.find(({ metadata }) => metadata.labels?.a === 'b'))
     expect(JSON.stringify(found)).not.toContain(content)
     await reflector.close()
   })

@@ -43,7 +43,7 @@ const freeze = (name: string, midst: boolean, edits: readonly Edit[]): Promise<F
           },
         })
         await stage.change({ signals: { prefetch: 500 } })
-        await must('the leader to be frozen', 20_000, async () => (befell() === 1 ? true : undefined))
+        await must('the leader to be frozen', 60_000, async () => (befell() === 1 ? true : undefined))
       } else process.kill(first.pid, 'SIGSTOP')
       await second.leads()
       await stage.change({ signals: { prefetch: 501 } })
@@ -52,7 +52,7 @@ const freeze = (name: string, midst: boolean, edits: readonly Edit[]): Promise<F
       process.kill(first.pid, 'SIGCONT')
       thaw()
       const late = () => stage.proxy.writes().slice(before).map(told)
-      await must('the first leader to end, or to write', 30_000, async () =>
+      await must('the first leader to end, or to write', 90_000, async () =>
         first.running() && late().length === 0 ? undefined : true,
       )
       return { writes: late(), running: [first.running(), second.running()] }

@@ -79,7 +79,7 @@ describe('a pipeline that is deleted', () => {
     await site.condition('Ready', 'False', 'BrokerUnreachable')
     await site.remove()
     expect(await operator.metrics()).toMatch(/xray_finalizer_abandoned_total\{[^}]*\} 1/)
-    await must('the warning', 10_000, async () =>
+    await must('the warning', 30_000, async () =>
       (await site.objects('events')).find(({ reason }) => reason === 'TopologyLeft'),
     )
   })

@@ -75,14 +75,14 @@ describe('a spec that is changed, field by field, to what is right or wrong for 
         outcomes.taken++
         await seen(name, false)
         // The operator writes the status meanwhile, so that a version may be the last one no longer.
-        await must('the former spec to be taken', 20_000, async () => {
+        await must('the former spec to be taken', 60_000, async () => {
           const { resourceVersion } = (await plane.api.call('GET', `${collection}/${name}`)).metadata
           const former = { ...original, metadata: { ...original.metadata, resourceVersion } }
           return (await plane.api.ask('PUT', `${collection}/${name}`, former)).status === 200 ? true : undefined
         })
         await seen(name, true)
         let after = ''
-        await must('the former state', 20_000, async () => {
+        await must('the former state', 60_000, async () => {
           after = await stateOf(stage, name)
           return after === before ? true : undefined
         }).catch(() => {

@@ -63,7 +63,7 @@ const scaleIn = async (site: Site): Promise<void> => {
     for (const replicas of [2, 1]) {
       await site.change({ signals: { replicas, scaling: { provider: 'None' } } })
       victims.finish()
-      await must(`${replicas} signals pods`, 30_000, async () =>
+      await must(`${replicas} signals pods`, 90_000, async () =>
         Object.keys(await victims.told()).length === replicas ? true : undefined,
       )
     }
@@ -95,7 +95,7 @@ const live = async (site: Site): Promise<void> => {
   await site.change({ monitoring: { serviceMonitor: true, prometheusRule: true } })
   await site.condition('MonitoringReady', 'True')
   await site.change({ monitoring: null })
-  await must('the monitors to be removed', 20_000, async () =>
+  await must('the monitors to be removed', 60_000, async () =>
     (await site.objects('servicemonitors')).length + (await site.objects('prometheusrules')).length === 0
       ? true
       : undefined,
@@ -103,13 +103,13 @@ const live = async (site: Site): Promise<void> => {
   await site.change({ signals: { replicas: null, scaling: { provider: 'KEDA' } } })
   await site.condition('ScalingActive', 'Unknown', 'KedaPending')
   await site.change({ signals: { scaling: { provider: 'Native' } } })
-  await must('the ScaledObject and its credentials to be removed', 20_000, async () =>
+  await must('the ScaledObject and its credentials to be removed', 60_000, async () =>
     (await site.objects('scaledobjects')).length + (await site.objects('triggerauthentications')).length === 0
       ? true
       : undefined,
   )
   await crash(site)
-  await must('the former settings and the disruption budget to be removed', 20_000, async () => {
+  await must('the former settings and the disruption budget to be removed', 60_000, async () => {
     const settings = await site.objects('configmaps')
     const ours = settings.filter(({ metadata }) => metadata.name.startsWith(site.namespace))
     return ours.length === 3 && (await site.objects('poddisruptionbudgets')).length === 0 ? true : undefined
@@ -196,7 +196,7 @@ describe('an operator without rights over monitors', () => {
       await site.condition('Ready', 'True')
       const mark = plane.audit.mark()
       await site.change({ monitoring: null })
-      await must('the condition to go', 20_000, async () => {
+      await must('the condition to go', 60_000, async () => {
         const { conditions, observedGeneration } = await site.status()
         return observedGeneration > 1 && !conditions?.some(({ type }) => type === 'MonitoringReady') ? true : undefined
       })

@@ -71,7 +71,7 @@ describe('a roll-out that cannot succeed', () => {
       await site.condition('Ready', 'True')
       // Far below the two minutes that a Deployment waits for progress.
       expect(performance.now() - startedAt).toBeLessThan(30_000)
-      await must('only the former pods to be left', 20_000, async () => {
+      await must('only the former pods to be left', 60_000, async () => {
         const left = await site.objects('pods')
         return left.length === 2 && (await podsOf(GOOD)).join() === former.join() ? true : undefined
       })
@@ -100,7 +100,7 @@ describe('a roll-out that cannot succeed', () => {
 it('a quota that refuses pods is named, and what it allows again comes up', async () => {
   const quotas = '/api/v1/namespaces/rollout/resourcequotas'
   await plane.api.call('POST', quotas, { metadata: { name: 'few' }, spec: { hard: { pods: '2' } } })
-  await must('the quota to be counted', 20_000, async () =>
+  await must('the quota to be counted', 60_000, async () =>
     ((await plane.api.call('GET', `${quotas}/few`)).status as { used?: object } | undefined)?.used ? true : undefined,
   )
   await site.change({ producer: { replicas: 2 } })
@@ -115,7 +115,7 @@ it('a child that the API server does not take is named, and the others are chang
   await site.change({ api: { podTemplate: bad }, producer: { rateLimit: { perDevicePerMinute: 8 } } })
   expect(await site.condition('Ready', 'False', 'ChildInvalid')).toContain('Deployment rollout-api: ')
   await site.condition('Stalled', 'True', 'ChildInvalid')
-  await must('the producer to have its new settings', 20_000, async () =>
+  await must('the producer to have its new settings', 60_000, async () =>
     (await site.objects('configmaps')).some(
       ({ data }) => (data as Record<string, string>).RATE_LIMIT_PER_DEVICE_PER_MINUTE === '8',
     )
@@ -135,7 +135,7 @@ it('a pipeline that has settled costs the API server nothing, and a restart of i
       .filter(([, labels = '']) => !labels.includes('result="error"'))
       .reduce((sum, [, , count]) => sum + Number(count), 0)
   const settle = await reconciles()
-  await must('the last changes to be seen', 20_000, async () => ((await reconciles()) >= settle + 3 ? true : undefined))
+  await must('the last changes to be seen', 60_000, async () => ((await reconciles()) >= settle + 3 ? true : undefined))
   const mark = plane.audit.mark()
   const from = await reconciles()
   await must('5 further reconciles', 60_000, async () => ((await reconciles()) >= from + 5 ? true : undefined))

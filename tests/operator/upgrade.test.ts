@@ -53,7 +53,7 @@ it('an upgrade of the operator restarts no pod of a pipeline whose spec is the s
   try {
     expect(await site.condition('UpToDate', 'False', 'FormerRelease')).toContain('with the image xrayiot:new')
     // The newer build has been at work: what concerns no pod is as it makes it.
-    await must('the Deployments to be those of the newer build', 30_000, async () =>
+    await must('the Deployments to be those of the newer build', 90_000, async () =>
       (await deadlines()).every((seconds) => seconds === 121) ? true : undefined,
     )
     await site.condition('Ready', 'True')
@@ -61,7 +61,7 @@ it('an upgrade of the operator restarts no pod of a pipeline whose spec is the s
     expect(await site.objects('replicasets')).toHaveLength(3)
 
     await site.change({ producer: { replicas: 2 } })
-    await must('a second producer', 30_000, async () => ((await pods()).length === 3 ? true : undefined))
+    await must('a second producer', 90_000, async () => ((await pods()).length === 3 ? true : undefined))
     expect((await pods()).filter((pod) => pod.endsWith('xrayiot:old'))).toHaveLength(3)
 
     await site.change({ producer: { rateLimit: { perDevicePerMinute: 7 } } })
@@ -84,7 +84,7 @@ it('control: an operator that rolls out what each build makes is caught', async 
   const edits = [...NEWER, ...CONTROLS['rolls-out-each-build'].edits]
   const newer = await installation.start(NEW_ENV, toNodeOptions(edits, 1))
   try {
-    await must('the pods to be restarted', 30_000, async () =>
+    await must('the pods to be restarted', 90_000, async () =>
       (await pods()).some((pod) => before.includes(pod)) ? undefined : true,
     )
     await site.remove()

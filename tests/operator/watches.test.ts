@@ -76,7 +76,7 @@ describe('an operator ends where it should', { timeout: 600_000 }, () => {
       stage.proxy.lines('xraypipelines', { kind: 'drop', matches: () => true })
       await stage.change({ signals: { prefetch: 500 }, producer: { replicas: 1 } })
       stage.proxy.staleAt(undefined)
-      await must('every watch to be refused', 20_000, async () =>
+      await must('every watch to be refused', 60_000, async () =>
         refused.size === RESOURCES.length ? true : undefined,
       )
       stage.proxy.lines('xraypipelines', { kind: 'pass' })
@@ -125,7 +125,7 @@ describe('an operator that is shown the past', { timeout: 300_000 }, () => {
       // The deletion waits for the broker; meanwhile is the moment that comes again.
       stage.broker.disturb({ kind: 'answer', status: 503, body: '{}' })
       const removing = stage.remove()
-      await must('the deletion to be tried', 20_000, async () =>
+      await must('the deletion to be tried', 60_000, async () =>
         stage.broker.calls().some(({ path }) => path.includes('columns=name,arguments,messages')) ? true : undefined,
       )
       const version = await versionNow(stage)

@@ -63,7 +63,7 @@ describe('a pipeline ends the same,', { timeout: 300_000 }, () => {
         await stage.create(IMAGE)
         await stage.settled()
         await stage.remove()
-        await must('the children to be gone', 30_000, async () =>
+        await must('the children to be gone', 90_000, async () =>
           (await stage.objects('deployments')).length === 0 ? true : undefined,
         )
         await stage.create(SETTINGS)

@@ -21,7 +21,7 @@ export type Process = {
   running: () => boolean
   /** Resolves with the exit code, or the signal's name. */
   ended: Promise<number | NodeJS.Signals>
-  /** @throws Error with the end of its log when it is not ready in 30 s */
+  /** @throws Error with the end of its log when it is not ready in 90 s */
   ready: () => Promise<void>
   isReady: () => Promise<boolean>
   /** Its metrics, as text. */
@@ -44,7 +44,7 @@ export const freePort = async (): Promise<number> => {
   return port
 }
 
-const READY_LIMIT_MS = 30_000
+const READY_LIMIT_MS = 90_000
 const STOP_LIMIT_MS = 25_000
 
 const sumOf = (text: string, name: string, labels: Record<string, string>): number =>
