@@ -6,7 +6,7 @@ import type { Load } from './load.ts'
 import { type Counters, judge, type LedgerEntry, type Sheet } from './oracle.ts'
 import type { Stage } from './stage.ts'
 
-const DRAIN_LIMIT_MS = 180_000
+const DRAIN_LIMIT_MS = 60_000
 
 /** A run as it goes: what it sent, what it found wrong, and whether its counters still count. */
 export type Run = {
@@ -37,7 +37,7 @@ const readCounters = async (processes: Process[], published: number): Promise<Co
   }
 }
 
-/** Waits until nothing is on its way any more, or nothing has changed for `stuckMs`, but at most 180 s. */
+/** Waits until nothing is on its way any more, or nothing has changed for `stuckMs`, but at most 60 s. */
 export const drain = async ({ stage, loads, own, counted, published }: Run, stuckMs: number): Promise<void> => {
   const queues = emptyQueues(stage.names)
   let [last, since] = ['', performance.now()]
