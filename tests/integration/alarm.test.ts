@@ -46,11 +46,11 @@ it('a memory alarm blocks publishing, not consuming, and is survived by the link
   await withAlarm(async () => {
     // The broker tells a connection with its first publication, and takes that one when the alarm is over.
     const first = publish('blocked')
-    await soon('the alarm to be told', 10_000, publishing.blocked)
+    await soon('the alarm to be told', 30_000, publishing.blocked)
     expect(await publish('refused')).toBe('unavailable')
     const consuming = stand.openLink({ setUp: consumer.setUp })
     await serving(consuming)
-    await soon('a message in spite of the alarm', 5000, () => consumed.includes('before'))
+    await soon('a message in spite of the alarm', 30_000, () => consumed.includes('before'))
     // Longer than the watchdog asks and waits: a blocked connection is silent and not lost.
     const silentUntil = performance.now() + 16_000
     await soon('the watchdog to have had its turn', 17_000, () => performance.now() > silentUntil)
@@ -62,12 +62,12 @@ it('a memory alarm blocks publishing, not consuming, and is survived by the link
     await servingAnew(publishing, old)
     expect(publishing.blocked()).toBe(false)
     late = publish('late')
-    await soon('the alarm to be told again', 10_000, publishing.blocked)
+    await soon('the alarm to be told again', 30_000, publishing.blocked)
   })
   await soon('the end of the alarm to be told', 30_000, () => !publishing.blocked())
   expect(await late).toBe('confirmed')
   expect(await publish('after')).toBe('confirmed')
-  await soon('the last message', 10_000, () => consumed.includes('after'))
+  await soon('the last message', 30_000, () => consumed.includes('after'))
   expect(consumed).not.toContain('refused')
 })
 
@@ -76,7 +76,7 @@ it('closing a blocked link is prompt', async () => {
   const channel = await serving(link)
   await withAlarm(async () => {
     channel.publish('', 'q', Buffer.from('x'))
-    await soon('the alarm to be told', 10_000, link.blocked)
+    await soon('the alarm to be told', 30_000, link.blocked)
     const startedAt = performance.now()
     await link.close()
     expect(performance.now() - startedAt).toBeLessThan(1000)

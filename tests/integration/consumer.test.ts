@@ -28,7 +28,7 @@ const open = (queue = 'q', before: (channel: ConfirmChannel) => Promise<unknown>
     },
   })
   const bodies = () => deliveries.map(({ message }) => message.content.toString())
-  const received = (count: number) => soon(`${count} deliveries`, 10_000, () => deliveries.length >= count)
+  const received = (count: number) => soon(`${count} deliveries`, 30_000, () => deliveries.length >= count)
   return { deliveries, consumer, link, bodies, received }
 }
 
@@ -125,7 +125,7 @@ describe('what a consumer has settled', () => {
     await servingAnew(link, old)
     await consumer.resume('drain')
     await send(['last'])
-    await soon('the last message', 10_000, () => bodies().includes('last'))
+    await soon('the last message', 30_000, () => bodies().includes('last'))
     expect(bodies()).toEqual([...numbered(40), 'last'])
   })
   it('it does not wait for when its channel is gone', async () => {
@@ -142,7 +142,7 @@ describe('a consumer that the broker cancels', () => {
     const { link, received, bodies } = open('mortal')
     const old = await serving(link)
     await stand.direct.deleteQueue('mortal')
-    await soon('the channel to go', 5000, () => link.channel() === undefined)
+    await soon('the channel to go', 30_000, () => link.channel() === undefined)
     expect(link.problem()).toMatch(/cancelled|404/)
     await stand.direct.assertQueue('mortal', QUORUM)
     await send(['a'], 'mortal')
@@ -160,7 +160,7 @@ describe('a consumer that the broker cancels', () => {
     await send(['slow'], 'hasty')
     expect(await soon('a problem', 150_000, link.problem)).toMatch(/cancelled/)
     await servingAnew(link, old)
-    await soon('the message again', 10_000, () => deliveries.length >= 2)
+    await soon('the message again', 30_000, () => deliveries.length >= 2)
     expect(bodies().slice(0, 2)).toEqual(['slow', 'slow'])
     settle(deliveries[0] as Delivery, 'ack')
     settle(deliveries[1] as Delivery, 'ack')
@@ -201,7 +201,7 @@ describe('pausing', () => {
       waiting = true
       return gate
     })
-    await soon('the set-up', 5000, () => waiting)
+    await soon('the set-up', 30_000, () => waiting)
     await consumer.pause('outage')
     release()
     await serving(link)
@@ -232,7 +232,7 @@ describe('pausing', () => {
     const old = await serving(link)
     stand.proxy.refuse()
     stand.proxy.reset()
-    await soon('the channel to go', 5000, () => link.channel() === undefined)
+    await soon('the channel to go', 30_000, () => link.channel() === undefined)
     await consumer.pause('outage')
     stand.proxy.admit()
     await servingAnew(link, old)
@@ -246,7 +246,7 @@ describe('pausing', () => {
     await consumer.pause('outage')
     stand.proxy.refuse()
     stand.proxy.reset()
-    await soon('the channel to go', 5000, () => link.channel() === undefined)
+    await soon('the channel to go', 30_000, () => link.channel() === undefined)
     await consumer.resume('outage')
     stand.proxy.admit()
     await servingAnew(link, old)

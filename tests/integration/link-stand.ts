@@ -76,7 +76,7 @@ export const openStand = async (name: string): Promise<Stand> => {
       proxy.answers({ kind: 'pass' })
       await Promise.all(links.map((link) => link.close()))
       links = []
-      await soon('every socket to be closed', 1000, () => proxy.connections() === 0)
+      await soon('every socket to be closed', 10_000, () => proxy.connections() === 0)
     },
     close: async () => {
       await proxy.close()

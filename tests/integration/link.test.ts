@@ -47,7 +47,7 @@ describe('a link whose connection is reset', () => {
   it('before it is open serves when the broker can be reached again, and says why it does not', async () => {
     stand.proxy.refuse()
     const link = stand.openLink()
-    await soon('a problem', 5000, () => link.problem() !== 'not connected yet')
+    await soon('a problem', 30_000, () => link.problem() !== 'not connected yet')
     expect(link.problem()).toMatch(/ECONNRESET|closed abruptly|ended/i)
     expect(link.channel()).toBeUndefined()
     stand.proxy.admit()
@@ -57,7 +57,7 @@ describe('a link whose connection is reset', () => {
   it('while its set-up waits for something else starts over', async () => {
     let setUps = 0
     const link = stand.openLink({ setUp: () => (++setUps === 1 ? new Promise(() => undefined) : Promise.resolve()) })
-    await soon('the first set-up', 5000, () => setUps === 1)
+    await soon('the first set-up', 30_000, () => setUps === 1)
     stand.proxy.reset()
     await confirms(await serving(link))
     expect(setUps).toBe(2)
@@ -88,7 +88,7 @@ describe('a link whose connection is half-open', () => {
   it('from the start gives it up after 10 s', async () => {
     stand.proxy.answers({ kind: 'swallow' })
     const link = stand.openLink()
-    await soon('the attempt to end', 11_000, () => link.problem() === 'connecting took more than 10000 ms')
+    await soon('the attempt to end', 20_000, () => link.problem() === 'connecting took more than 10000 ms')
     stand.proxy.answers({ kind: 'pass' })
     await confirms(await serving(link, 15_000))
   })
@@ -111,7 +111,7 @@ describe('a link whose channel is closed by the broker', () => {
     const link = stand.openLink()
     const old = await serving(link)
     spoil(old)
-    expect(await soon('a problem', 5000, link.problem)).toMatch(code)
+    expect(await soon('a problem', 30_000, link.problem)).toMatch(code)
     await confirms(await servingAnew(link, old))
   })
   it('in its set-up says what the set-up says', async () => {
@@ -122,7 +122,7 @@ describe('a link whose channel is closed by the broker', () => {
           () => Promise.reject(new Error('the queue that it needs is missing')),
         ),
     })
-    await soon('the problem', 5000, () => link.problem() === 'the queue that it needs is missing')
+    await soon('the problem', 30_000, () => link.problem() === 'the queue that it needs is missing')
   })
   it('because of what a listener throws opens another', async () => {
     const link = stand.openLink()
@@ -131,7 +131,7 @@ describe('a link whose channel is closed by the broker', () => {
       throw new Error('a faulty listener')
     })
     old.publish('', 'no such queue', Buffer.from('x'), { mandatory: true })
-    expect(await soon('a problem', 5000, link.problem)).toBe('a faulty listener')
+    expect(await soon('a problem', 30_000, link.problem)).toBe('a faulty listener')
     await confirms(await servingAnew(link, old))
   })
 })
@@ -182,7 +182,7 @@ describe('closing a link', () => {
         return new Promise(() => undefined)
       },
     })
-    await soon('the set-up', 5000, () => began)
+    await soon('the set-up', 30_000, () => began)
     await promptly(link.close())
   })
   it('while it waits for its next attempt does not wait for that', async () => {

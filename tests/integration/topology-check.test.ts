@@ -28,7 +28,7 @@ it.each([
   if (kind === 'exchange') await stand.direct.deleteExchange(name)
   else await stand.direct.deleteQueue(name)
   const link = open()
-  await soon('the problem', 5000, () => link.problem() === `${kind} ${name} is missing; the operator declares it`)
+  await soon('the problem', 30_000, () => link.problem() === `${kind} ${name} is missing; the operator declares it`)
   expect(link.channel()).toBeUndefined()
   await declareOn(stand.direct, toTopology(spec))
   await serving(link)
