@@ -32,7 +32,7 @@ beforeAll(async () => {
   )
 })
 afterAll(async () => {
-  await kubectl(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--wait=true', '--timeout=90s'])
+  await kubectl(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--wait=true', '--timeout=300s'])
 })
 
 describe('of a pipeline that lacks a Secret', () => {

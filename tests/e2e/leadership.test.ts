@@ -3,7 +3,7 @@ import { eventually, kubectl, read } from './cluster.ts'
 
 const scaled = async (replicas: number): Promise<void> => {
   await kubectl(['scale', 'deployment/xray-operator', '-n', 'xray-system', `--replicas=${replicas}`])
-  await kubectl(['rollout', 'status', 'deployment/xray-operator', '-n', 'xray-system', '--timeout=120s'])
+  await kubectl(['rollout', 'status', 'deployment/xray-operator', '-n', 'xray-system', '--timeout=300s'])
 }
 
 const OPERATORS = ['pods', '-n', 'xray-system', '-l', 'app.kubernetes.io/name=xray-operator']
@@ -49,5 +49,5 @@ it('of two operators one leads, and when it is killed the other takes over and g
   await eventually('the new leader to put a Deployment back', 150, async () =>
     (await uidOfApi()) !== before ? true : undefined,
   )
-  await kubectl(['rollout', 'status', 'deployment/leipzig-api', '-n', 'xray', '--timeout=60s'])
+  await kubectl(['rollout', 'status', 'deployment/leipzig-api', '-n', 'xray', '--timeout=300s'])
 })

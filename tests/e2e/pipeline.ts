@@ -47,7 +47,7 @@ export const conditionHolds = (name: string, type: string, status: string, reaso
 
 /** Deletes a pipeline and waits until it, its Deployments and its keys are gone: all of the tests' own delete theirs. */
 export const remove = async (name: string): Promise<void> => {
-  await kubectl(['delete', 'xraypipeline', name, '-n', 'xray', '--ignore-not-found', '--wait=true', '--timeout=90s'])
+  await kubectl(['delete', 'xraypipeline', name, '-n', 'xray', '--ignore-not-found', '--wait=true', '--timeout=300s'])
   await eventually(`Deployments and keys of ${name} to be collected`, 150, async () =>
     (await read('deployments,secrets', '-n', 'xray', '-l', `app.kubernetes.io/instance=${name}`)).items.length === 0
       ? true

@@ -57,6 +57,6 @@ it('skaffold deploys the charts with a given image, and the sample is ready', as
     '--status-check=false',
   )
   expect(ok, text).toBe(true)
-  await kubectl(['rollout', 'status', 'deployment/xray-operator', '-n', 'xray-system', '--timeout=120s'])
+  await kubectl(['rollout', 'status', 'deployment/xray-operator', '-n', 'xray-system', '--timeout=300s'])
   await conditionHolds('leipzig', 'Ready', 'True')
 })

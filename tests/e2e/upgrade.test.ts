@@ -11,7 +11,7 @@ const OPERATOR = ['deployment/xray-operator', '-n', 'xray-system']
 const NEWER = 'localhost/xrayiot:newer'
 const RELEASE = ['xray-operator', '--namespace', 'xray-system', '--kubeconfig', KUBECONFIG]
 
-const rolledOut = (): Promise<string> => kubectl(['rollout', 'status', ...OPERATOR, '--timeout=120s'])
+const rolledOut = (): Promise<string> => kubectl(['rollout', 'status', ...OPERATOR, '--timeout=300s'])
 
 /** Upgrades the operator as its users do: by its chart, to another release. */
 const upgrade = async (): Promise<void> => {

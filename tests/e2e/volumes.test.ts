@@ -32,7 +32,7 @@ const install = async (chart: string): Promise<void> => {
     `k8s/local/values/${chart}.yaml`,
     ...values,
   ])
-  await inNamespace('rollout', 'status', `statefulset/own-${chart}`, '--timeout=120s')
+  await inNamespace('rollout', 'status', `statefulset/own-${chart}`, '--timeout=300s')
 }
 
 /** Starts a second server on the volume of the first: the chart's own pod under another name. */
@@ -104,7 +104,7 @@ beforeAll(async () => {
   await kubectl(['label', 'namespace', NAMESPACE, 'pod-security.kubernetes.io/enforce=restricted'])
   await Promise.all(SERVERS.map(([chart]) => install(chart)))
 })
-afterAll(() => kubectl(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=120s']))
+afterAll(() => kubectl(['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--timeout=300s']))
 
 it.each(SERVERS)('a second pod of %s on one volume waits before its first step', async (chart, container) => {
   const twin = await startTwin(chart)

@@ -37,7 +37,7 @@ const drainNode = async (name: string): Promise<void> => {
 }
 
 const removePipeline = async (name: string): Promise<void> => {
-  await kubectl(['delete', 'xraypipeline', name, '-n', 'xray', '--ignore-not-found', '--wait=true', '--timeout=90s'])
+  await kubectl(['delete', 'xraypipeline', name, '-n', 'xray', '--ignore-not-found', '--wait=true', '--timeout=300s'])
   await must(`the pods of ${name} to be gone`, 120_000, async () =>
     (await read('pods', '-n', 'xray', '-l', `app.kubernetes.io/instance=${name}`)).items.length === 0
       ? true
