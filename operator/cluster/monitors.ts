@@ -1,11 +1,12 @@
 import { KIND } from '#contract/pipeline.ts'
 import type { Applier } from '#kit/apply.ts'
-import { type Client, isForbidden, isNotFound, type KubeObject } from '#kit/client.ts'
+import { type Client, isForbidden, isNameTaken, isNotFound, type KubeObject } from '#kit/client.ts'
 import { ownerKeys } from '#kit/owners.ts'
 import { keyOf } from '#kit/resource.ts'
 import { owned } from '../decide/children.ts'
 import { MONITORS, type MonitorKind, monitorsOf } from '../decide/monitors.ts'
 import { CHILD_SELECTOR, type Pipeline } from '../decide/pipeline.ts'
+import { takenMessage } from '../decide/refusal.ts'
 import { createOptionalKinds } from './optional-kinds.ts'
 
 /** What became of the monitors that a pipeline asks for. */
@@ -14,6 +15,8 @@ export type MonitorsSeen = {
   missing: string[]
   /** Kinds of which the operator may not do what is asked for. */
   forbidden: string[]
+  /** The first whose name another's object has, in a sentence. */
+  taken?: string | undefined
   /** changing: what is no longer asked for is still going. held: nothing is changed now. */
   state: 'applied' | 'changing' | 'held'
 }
@@ -29,7 +32,7 @@ export type Monitors = {
 }
 
 /** What became of one kind. */
-type Kept = 'applied' | 'changing' | 'missing' | 'forbidden'
+type Kept = 'applied' | 'changing' | 'missing' | 'forbidden' | { taken: string }
 
 const KINDS = Object.keys(MONITORS) as MonitorKind[]
 /** What was refused is not tried again at each look: a write that fails is one all the same. */
@@ -85,6 +88,8 @@ export const createMonitors = (
         refused.set(place, Date.now() + FORBIDDEN_MS)
         return 'forbidden'
       }
+      if (intent !== undefined && isNameTaken(error))
+        return { taken: takenMessage(`${resource.kind} ${intent.metadata.name}`, error.message) }
       if (intent === undefined || !isNotFound(error)) throw error
       kinds.giveUp(kind)
       return 'missing'
@@ -99,16 +104,18 @@ export const createMonitors = (
       if (held) return { missing: [], forbidden: [], state: 'held' }
       const served = await kinds.served()
       const [missing, forbidden]: [string[], string[]] = [[], []]
+      let taken: string | undefined
       let pending = false
       for (const kind of KINDS) {
         const intent = wanted.find((monitor) => monitor.kind === kind)?.intent
         const kept = served.has(kind) ? await keep(kind, pipeline, intent) : 'missing'
         if (kept === 'missing' && intent !== undefined) missing.push(MONITORS[kind].kind)
         if (kept === 'forbidden') forbidden.push(MONITORS[kind].kind)
+        if (typeof kept === 'object') taken ??= kept.taken
         pending ||= kept === 'changing'
       }
       const done = wanted.length === 0 && !pending && forbidden.length === 0
-      return done ? undefined : { missing, forbidden, state: pending ? 'changing' : 'applied' }
+      return done ? undefined : { missing, forbidden, taken, state: pending ? 'changing' : 'applied' }
     },
     close: kinds.close,
   }

@@ -78,6 +78,11 @@ describe('the conditions of a pipeline', () => {
       { refusal: { reason: 'ChildForbidden', message: 'x' } },
       ['False ChildForbidden', 'True ChildForbidden', 'False NotStalled', 'False AsExpected'],
     ],
+    [
+      "of which a child's name is another's",
+      { refusal: { reason: 'NameTaken', message: 'x' } },
+      ['False NameTaken', 'True NameTaken', 'False NotStalled', 'False AsExpected'],
+    ],
   ] as [string, Partial<Seen>, string[]][])('%s', (_, change, expected) =>
     expect(told(change, 'Ready', 'Reconciling', 'Stalled', 'Degraded')).toEqual(expected),
   )
@@ -162,6 +167,11 @@ describe('the condition of monitors', () => {
       'says which kinds the operator may not write',
       { missing: [], forbidden: ['ServiceMonitor'], state: 'applied' as const },
       'False MonitoringForbidden',
+    ],
+    [
+      "says which name is another's",
+      { missing: [], forbidden: [], taken: 'x', state: 'applied' as const },
+      'False NameTaken',
     ],
   ])('%s', (_, monitoring, expected) => expect(told({ monitoring }, 'MonitoringReady')).toEqual([expected]))
   it('leaves the pipeline ready', () =>

@@ -15,7 +15,9 @@ export type Seen = {
   broker: { reachable: boolean; message: string }
   topologyProblem: string | undefined
   /** Undefined when no monitors are asked for. */
-  monitoring: { missing: string[]; forbidden: string[]; state: 'applied' | 'changing' | 'held' } | undefined
+  monitoring:
+    | { missing: string[]; forbidden: string[]; taken?: string | undefined; state: 'applied' | 'changing' | 'held' }
+    | undefined
   components: Record<Component, Rollout>
   /** The first child that the API server does not take. */
   refusal: Refusal | undefined
@@ -140,6 +142,7 @@ const monitoringOf = ({ monitoring }: Seen): Finding[] => {
         `the operator may not write ${monitoring.forbidden.join(' and ')}: grant it what its chart does, or switch it off in spec.monitoring`,
       ),
     ]
+  if (monitoring.taken !== undefined) return [finding('MonitoringReady', false, 'NameTaken', monitoring.taken)]
   return [
     {
       applied: finding('MonitoringReady', true, 'MonitorsApplied', 'everything that spec.monitoring asks for is there'),

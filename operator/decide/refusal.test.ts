@@ -18,3 +18,12 @@ it.each([
   const grade = gradeOf({ status, reason: '', message }, 'Service x')
   expect(grade.kind === 'refused' ? `refused ${grade.refusal.reason}` : grade.kind).toBe(expected)
 })
+
+it('a name that another has is told with what to do about it', () =>
+  expect(gradeOf({ status: 409, reason: 'NameTaken', message: 'it is controlled by Job x' }, 'Service y')).toEqual({
+    kind: 'refused',
+    refusal: {
+      reason: 'NameTaken',
+      message: expect.stringMatching(/^Service y is another's: it is controlled by Job x; rename or delete it/),
+    },
+  }))

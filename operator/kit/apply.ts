@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto'
-import type { Client } from './client.ts'
-import { isConflict, isNotFound } from './errors.ts'
+import { type Client, METADATA_ONLY } from './client.ts'
+import { ApiError, isConflict, isNotFound } from './errors.ts'
 import type { Expectations } from './expectations.ts'
 import type { KubeObject } from './object.ts'
+import { holderOf } from './owners.ts'
 import { objectPath, type Resource } from './resource.ts'
 
 export type Applier = {
   /**
    * Server-side apply of what we own of an object; skipped when it is known to change nothing. An intent with a `uid`
-   * is for that object only: when it is gone, none is made in its place (409).
+   * is for that object only: when it is gone, none is made in its place (409). An intent with a controller takes no
+   * name that an object of another has: one that no cache shows is read first.
    * @returns the object as it is now, which a cache may learn only later
+   * @throws ApiError 409 NameTaken, whose message says who has the name
    */
   apply: (resource: Resource, intent: KubeObject, live: KubeObject | undefined) => Promise<KubeObject>
   /**
@@ -86,11 +89,24 @@ export const createApplier = (
     return client.request({ method: 'PATCH', path, body, contentType: 'application/json-patch+json' })
   }
 
+  /** Forced, an apply would take another's object over, and its deletion with us would take it away. */
+  const assertFree = async (path: string, intent: KubeObject): Promise<void> => {
+    if (!intent.metadata.ownerReferences?.some(({ controller }) => controller)) return
+    try {
+      const found = await client.request<KubeObject>({ method: 'GET', path, accept: METADATA_ONLY })
+      const holder = holderOf(found, intent, fieldManager)
+      if (holder !== undefined) throw new ApiError(409, 'NameTaken', holder)
+    } catch (error) {
+      if (!isNotFound(error)) throw error
+    }
+  }
+
   return {
     apply: async (resource, intent, live) => {
       const path = objectPath(resource, intent.metadata.namespace ?? '', intent.metadata.name)
       const hash = createHash('sha256').update(JSON.stringify(intent)).digest('base64')
       const same = unchanged(path, hash, intent, live)
+      if (same === undefined && live === undefined) await assertFree(path, intent)
       metrics.applied(same === undefined ? 'sent' : 'skipped')
       if (same !== undefined) return same
       const applied = await client.request<KubeObject>({

@@ -8,7 +8,7 @@ import { readRetryAfter, retryDelayMs } from './retry.ts'
 import { createSlots } from './slots.ts'
 import { type WatchLine, watchLines } from './watch.ts'
 
-export { ApiError, isConflict, isExpired, isForbidden, isNotFound } from './errors.ts'
+export { ApiError, isConflict, isExpired, isForbidden, isNameTaken, isNotFound } from './errors.ts'
 export type { KubeObject, ObjectMeta, OwnerReference } from './object.ts'
 export type { WatchLine } from './watch.ts'
 

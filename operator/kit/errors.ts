@@ -38,6 +38,9 @@ const isStatus = (error: unknown, status: number): boolean => error instanceof A
 export const isForbidden = (error: unknown): boolean => isStatus(error, 403)
 export const isNotFound = (error: unknown): boolean => isStatus(error, 404)
 export const isConflict = (error: unknown): boolean => isStatus(error, 409)
+/** A name that was to be taken is that of another's object. */
+export const isNameTaken = (error: unknown): error is ApiError =>
+  error instanceof ApiError && error.reason === 'NameTaken'
 export const isTooManyRequests = (error: unknown): boolean => isStatus(error, 429)
 
 /**
