@@ -89,6 +89,20 @@ describe('the conditions of a pipeline', () => {
 
   it('say that it serves while a roll-out hangs and the former pods are there', () =>
     expect(told({ components: all(bad) }, 'Available')).toEqual(['True Serving']))
+  it.each([
+    ['is declared', {}, 'True Declared'],
+    ['is not decided while the pipeline is paused', { paused: true }, 'Unknown NotDecided'],
+    ["is not decided while the queue is another's", { takenBy: 'x' }, 'Unknown NotDecided'],
+    [
+      'is not decided while it is paused and the broker is away',
+      { paused: true, broker: { reachable: false, message: 'x' } },
+      'Unknown NotDecided',
+    ],
+    ['is not declared while the broker is away', { broker: { reachable: false, message: 'x' } }, 'False NotDeclared'],
+    ['cannot be, as was seen before the pause', { paused: true, topologyProblem: 'x' }, 'False TopologyMismatch'],
+  ] as [string, Partial<Seen>, string][])('say that the topology %s', (_, change, expected) =>
+    expect(told(change, 'TopologyReady')).toEqual([expected]),
+  )
   it('name every component that has failed, and the reason of the first', () => {
     const [ready] = findingsOf(seen({ components: { ...all(bad), producer: rollout() } }))
     expect(ready?.message).toBe('signals: no image; api: no image')

@@ -108,6 +108,14 @@ const scalingOf = ({ scaling }: Seen): Finding => {
   return finding('ScalingActive', holds, reason, told ? message : 'see status.scaling')
 }
 
+const topologyOf = ({ topologyProblem, paused, takenBy, broker }: Seen): Finding => {
+  if (topologyProblem !== undefined) return finding('TopologyReady', false, 'TopologyMismatch', topologyProblem)
+  if (paused || takenBy !== undefined)
+    return finding('TopologyReady', undefined, 'NotDecided', 'nothing is declared now')
+  if (!broker.reachable) return finding('TopologyReady', false, 'NotDeclared', 'the broker cannot be asked')
+  return finding('TopologyReady', true, 'Declared', 'every exchange, queue and binding is declared')
+}
+
 /** Only of a pipeline whose provider is another's scaler. */
 const unsupportedOf = ({ unsupported }: Seen): Finding[] =>
   unsupported.length === 0
@@ -183,13 +191,7 @@ export const findingsOf = (seen: Seen): Finding[] => {
       seen.broker.reachable ? 'Answers' : 'NoAnswer',
       seen.broker.message,
     ),
-    finding(
-      'TopologyReady',
-      seen.broker.reachable && seen.topologyProblem === undefined,
-      seen.topologyProblem === undefined ? (seen.broker.reachable ? 'Declared' : 'NotDeclared') : 'TopologyMismatch',
-      seen.topologyProblem ??
-        (seen.broker.reachable ? 'every exchange, queue and binding is declared' : 'the broker cannot be asked'),
-    ),
+    topologyOf(seen),
     scalingOf(seen),
     ...unsupportedOf(seen),
     ...monitoringOf(seen),
