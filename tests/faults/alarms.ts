@@ -62,9 +62,13 @@ const alarm = (kind: 'memory' | 'disk'): Fault => ({
 const rabbitmqKilled = async (stage: Stage): Promise<void> => {
   stage.uncount()
   const { producer, signals } = await startBoth(stage)
-  const load = stage.load({ messages: 600, ratePerSecond: 40, patienceMs: 120_000 })
-  await within(5_000, async () => (load.accepted() > 50 ? true : undefined))
-  await crashBroker()
+  const load = stage.load({ messages: 100_000, ratePerSecond: 40, patienceMs: 120_000 })
+  await must('the load to be on', 30_000, async () => (load.accepted() > 50 ? true : undefined))
+  const back = crashBroker()
+  // Until it is felt: kubectl takes seconds, and a load of a fixed length may have ended before.
+  await Promise.race([back, within(60_000, async () => ((load.answers.get(503) ?? 0) > 100 ? true : undefined))])
+  load.stop()
+  await back
   const ready = await within(20_000, async () => ((await producer.isReady()) && (await signals.isReady())) || undefined)
   stage.expect(ready === true, 'not connected 20 s after the broker was back')
   await load.done

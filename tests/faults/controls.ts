@@ -101,6 +101,10 @@ export const CONTROLS = {
       { file: STORE, from: 'serverSelectionTimeoutMS: 5_000', to: 'serverSelectionTimeoutMS: 200' },
     ],
   },
+  'connects-once': {
+    what: 'signals leaves it to the driver to connect to the store',
+    edits: [{ file: 'services/signals/service.ts', from: '        await connectStore(store.client)\n', to: '' }],
+  },
   'failure-counts-as-stored': {
     what: 'a write that failed counts as done',
     edits: [

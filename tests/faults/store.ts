@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { within } from '../stand/condition.ts'
+import { must, within } from '../stand/condition.ts'
 import { startBoth } from './broker.ts'
 import { crashStore } from './crashes.ts'
 import type { Fault } from './fault.ts'
@@ -10,7 +10,7 @@ import type { Stage } from './stage.ts'
 const storeAway = async (stage: Stage): Promise<void> => {
   await startBoth(stage)
   const load = stage.load({ messages: 500, ratePerSecond: 100 })
-  await within(5_000, async () => (load.accepted() > 50 ? true : undefined))
+  await within(30_000, async () => (load.accepted() > 50 ? true : undefined))
   stage.network.store.refuse()
   stage.network.store.reset()
   // Longer than the whole ladder takes: attempts that were spent here would end as dead letters.
@@ -19,15 +19,35 @@ const storeAway = async (stage: Stage): Promise<void> => {
   await load.done
 }
 
+/** The driver gives its first connection up for good after 5 s. */
+const LATE_MS = 12_000
+
+const storeLate = async (stage: Stage, controlled: boolean): Promise<void> => {
+  stage.network.store.refuse()
+  const both = [await stage.start('producer'), await stage.start('signals')]
+  await delay(LATE_MS)
+  stage.network.store.admit()
+  for (const one of both) {
+    const ready = await within(controlled ? 10_000 : 60_000, async () => (await one.isReady()) || undefined)
+    stage.expect(ready === true, `${one.component} does not serve although its store has come`)
+  }
+  await stage.load({ messages: 200, ratePerSecond: 100 }).done
+}
+
 const CRASHES = 4
 
 const storeKilled = async (stage: Stage): Promise<void> => {
   await startBoth(stage)
-  const load = stage.load({ messages: 900, ratePerSecond: 100 })
+  const load = stage.load({ messages: 100_000, ratePerSecond: 100 })
   for (let crash = 1; crash <= CRASHES; crash++) {
-    await within(10_000, async () => (load.accepted() > crash * 150 ? true : undefined))
+    // Each in the middle of batches, however long the one before took: kubectl takes seconds.
+    const wanted = load.accepted() + 100
+    await must(`more than ${wanted} to be stored`, 90_000, async () =>
+      (await stage.db.collection('signals').countDocuments()) > wanted ? true : undefined,
+    )
     await crashStore()
   }
+  load.stop()
   await load.done
 }
 
@@ -39,7 +59,7 @@ const appliedUnanswered = async (stage: Stage): Promise<void> => {
   stage.network.store.requests({ kind: 'delay', ms: 100 })
   const load = stage.load({ messages: 1500, ratePerSecond: 200 })
   for (let cut = 1; cut <= CUTS; cut++) {
-    await within(10_000, async () => (load.accepted() > cut * 80 ? true : undefined))
+    await within(30_000, async () => (load.accepted() > cut * 80 ? true : undefined))
     stage.network.store.answers({ kind: 'swallow' })
     await delay(300) // for the writes in flight to be applied
     stage.network.store.reset()
@@ -75,6 +95,13 @@ export const STORE: Fault[] = [
     expected: 'consumption pauses, no attempt is spent, nothing is dead-lettered',
     control: { sabotage: 'outage-spends-attempts', of: 'signals', breaks: /expected stored, got storage_failed/ },
     run: storeAway,
+  },
+  {
+    name: 'store-late',
+    what: `the store comes ${LATE_MS / 1000} s after the processes were started`,
+    expected: 'they serve when it is there, and nothing is lost',
+    control: { sabotage: 'connects-once', of: 'signals', breaks: /^fault: signals does not serve/ },
+    run: storeLate,
   },
   {
     name: 'store-killed',
