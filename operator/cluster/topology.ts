@@ -77,22 +77,24 @@ export const declareTopology = async (
 /**
  * Deletes queues with their policies, and exchanges; what is gone already is fine. An exchange that others still bind
  * stays.
+ * @throws Error when the broker cannot be asked, or does not delete a queue, as one that is locked
  */
 export const deleteTopology = async (
   broker: Broker,
   names: { queues: string[]; exchanges: string[] },
 ): Promise<void> => {
   const vhost = encoded(broker.vhost)
-  const paths = [
-    ...names.queues.flatMap((name) => [
-      `/api/queues/${vhost}/${encoded(name)}`,
-      `/api/policies/${vhost}/${encoded(name)}`,
-    ]),
-    ...names.exchanges.map((name) => `/api/exchanges/${vhost}/${encoded(name)}?if-unused=true`),
-  ]
-  for (const path of paths) {
+  const unconditional = names.queues
+    .flatMap((name) => [`/api/queues/${vhost}/${encoded(name)}`, `/api/policies/${vhost}/${encoded(name)}`])
+    .map((path) => ({ path, fine: [404] }))
+  const unused = names.exchanges.map((name) => ({
+    path: `/api/exchanges/${vhost}/${encoded(name)}?if-unused=true`,
+    // Others still bind it.
+    fine: [400, 404],
+  }))
+  for (const { path, fine } of [...unconditional, ...unused]) {
     const { status, text } = await broker.request('DELETE', path)
-    if (status >= 300 && status !== 404 && status !== 400)
+    if (status >= 300 && !fine.includes(status))
       throw new Error(`the broker answered ${status} to DELETE ${path}: ${text.slice(0, 200)}`)
   }
 }
