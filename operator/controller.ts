@@ -24,6 +24,7 @@ import { createSecrets } from './cluster/secrets.ts'
 import { createSleepers } from './cluster/sleepers.ts'
 import { createTopologies } from './cluster/topology.ts'
 import type { Config } from './config.ts'
+import { createForget } from './forget.ts'
 import { createMetrics, WORKERS } from './metrics.ts'
 import { createMemories } from './observe.ts'
 import { createPipelineMetrics } from './pipeline-metrics.ts'
@@ -71,6 +72,7 @@ export const startOperator =
     const prometheus = createPrometheus(secrets)
     const keda = createKeda(client, applier, namespaces, touched, unreachable, expectations)
     const sleepers = createSleepers(queueLengths, touched, { nowMs: now, every })
+    const [memories, pipelineMetrics] = [createMemories(), createPipelineMetrics(metrics.registry)]
     const context: Context = {
       client: writer,
       caches,
@@ -84,13 +86,14 @@ export const startOperator =
       topologies: createTopologies(),
       prometheus,
       askOpenLetters: (pipeline) => askOpenLetters(pipeline, config.CLUSTER_DOMAIN),
-      memories: createMemories(),
+      memories,
+      forget: createForget({ memories, pipelineMetrics, unmeasured: metrics.unmeasured, secrets }),
       pods: createPods(writer),
       sleepers,
       record: events.record,
       release: { image: config.PIPELINE_IMAGE, imagePullPolicy: config.PIPELINE_IMAGE_PULL_POLICY },
       measured: metrics.measured,
-      pipelineMetrics: createPipelineMetrics(metrics.registry),
+      pipelineMetrics,
       now,
     }
     const controller = createController({

@@ -10,7 +10,6 @@ import { type Caches, PIPELINES } from './cluster/caches.ts'
 import type { Secrets } from './cluster/secrets.ts'
 import { deleteTopology, removeFormerQueues } from './cluster/topology.ts'
 import { FINALIZER, type Pipeline, queueHolder } from './decide/pipeline.ts'
-import type { Memories } from './observe.ts'
 import type { PipelineMetrics } from './pipeline-metrics.ts'
 
 /** A pipeline must not stay for ever because its broker is gone. */
@@ -22,7 +21,8 @@ export type FinalizeContext = {
   caches: Caches
   secrets: Secrets
   broker: (namespace: string, spec: PipelineSpec) => Promise<Broker>
-  memories: Memories
+  /** Forgets all that is kept of a pipeline that is gone. */
+  forget: (pipeline: Pipeline) => void
   record: Recorder
   pipelineMetrics: PipelineMetrics
   now: () => number
@@ -79,7 +79,7 @@ const isGone = async ({ client }: FinalizeContext, { metadata }: Pipeline): Prom
 
 /** Ends a pipeline: queues and keys by its deletion policy, then our finalizer; its children go by their owner. */
 export const finalize = async (context: FinalizeContext, pipeline: Pipeline): Promise<Done> => {
-  const { name, namespace = '', uid = '', deletionTimestamp = '' } = pipeline.metadata
+  const { name, namespace = '', deletionTimestamp = '' } = pipeline.metadata
   if (!hasFinalizer(pipeline, FINALIZER)) return undefined
   const owns = queueHolder(pipeline, context.caches.onQueueOf(pipeline)) === undefined
   const removes = pipeline.spec.deletionPolicy === 'Delete'
@@ -105,7 +105,6 @@ export const finalize = async (context: FinalizeContext, pipeline: Pipeline): Pr
     body: withoutFinalizer(pipeline, FINALIZER),
     contentType: 'application/merge-patch+json',
   })
-  context.memories.forget(uid)
-  context.pipelineMetrics.forget(pipeline)
+  context.forget(pipeline)
   return undefined
 }

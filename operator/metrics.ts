@@ -14,6 +14,8 @@ export type OperatorMetrics = {
   /** Those of the controller, under controller-runtime's own names. */
   kit: KitMetrics
   measured: (pipeline: Pipeline, queue: string, ready: number, unacked: number) => void
+  /** A pipeline is gone: the depths of its queues go with it. */
+  unmeasured: (pipeline: Pipeline) => void
 }
 
 export const createMetrics = ({ LEASE_NAME: leaseName }: { LEASE_NAME: string }): OperatorMetrics => {
@@ -24,13 +26,27 @@ export const createMetrics = ({ LEASE_NAME: leaseName }: { LEASE_NAME: string })
     labelNames: ['pipeline', 'pipeline_namespace', 'queue', 'state'],
     registers: [registry],
   })
+  const labelsOf = ({ metadata }: Pipeline) => ({
+    pipeline: metadata.name,
+    pipeline_namespace: metadata.namespace ?? '',
+  })
+  const keyOf = (pipeline: Pipeline) => Object.values(labelsOf(pipeline)).join('\n')
+  /** By pipeline, the queues of which a depth is told. */
+  const known = new Map<string, Set<string>>()
   return {
     registry,
     kit: createKitMetrics(registry, { controller: 'xraypipeline', leaseName, workers: WORKERS }),
-    measured: ({ metadata }, queue, ready, unacked) => {
-      const labels = { pipeline: metadata.name, pipeline_namespace: metadata.namespace ?? '', queue }
+    measured: (pipeline, queue, ready, unacked) => {
+      const queues = known.get(keyOf(pipeline)) ?? new Set()
+      known.set(keyOf(pipeline), queues.add(queue))
+      const labels = { ...labelsOf(pipeline), queue }
       depth.set({ ...labels, state: 'ready' }, ready)
       depth.set({ ...labels, state: 'unacknowledged' }, unacked)
+    },
+    unmeasured: (pipeline) => {
+      for (const queue of known.get(keyOf(pipeline)) ?? [])
+        for (const state of ['ready', 'unacknowledged']) depth.remove({ ...labelsOf(pipeline), queue, state })
+      known.delete(keyOf(pipeline))
     },
   }
 }

@@ -25,6 +25,7 @@ const world = (queues: ReturnType<typeof look>[], answers: (number | undefined |
       ensureKeys: async () => undefined,
       removeKeys: async () => undefined,
       versions: async () => ({ connections: '', keys: undefined }),
+      forget: () => undefined,
     },
     sleepers: { wakingOf: () => undefined },
     broker: async () => ({ ...access, request: () => Promise.reject(new Error('not asked for here')) }),

@@ -48,6 +48,8 @@ export type Context = ObserveContext & {
   record: Recorder
   release: Release
   pipelineMetrics: PipelineMetrics
+  /** Forgets all that is kept of a pipeline that is gone. */
+  forget: (pipeline: Pipeline) => void
   /** The leader tells the depth of every queue; nobody else does. */
   measured: (pipeline: Pipeline, queue: string, ready: number, unacked: number) => void
 }

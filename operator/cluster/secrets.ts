@@ -47,6 +47,8 @@ export type Secrets = {
    * undefined when there is none. As old as what is kept may be. @throws SecretProblem as `broker` does
    */
   versions: (pipeline: Pipeline) => Promise<{ connections: string; keys: string | undefined }>
+  /** A pipeline is gone, and what is known of its keys with it. */
+  forget: (uid: string) => void
 }
 
 const isSecretProblem = (error: unknown): boolean => error instanceof SecretProblem
@@ -171,6 +173,9 @@ export const createSecrets = (client: Client): Secrets => {
       await client.request({ method: 'DELETE', path, body }).catch((error) => {
         if (!isNotFound(error) && !isForbidden(error)) throw error
       })
+    },
+    forget: (uid) => {
+      for (const owned of have) if (owned.startsWith(`${uid}/`)) have.delete(owned)
     },
   }
 }
