@@ -72,6 +72,10 @@ const intervalsOf = (samples: readonly Sample[]): (readonly Sample[])[] => {
   return intervals
 }
 
+/** Whether nothing was acknowledged in one of the intervals: jobs that take longer than it end together. */
+export const hasPause = (samples: readonly Sample[]): boolean =>
+  intervalsOf(samples).some((interval) => growth(interval, 'acked') === 0)
+
 /**
  * Messages that arrive in a second: the median of the last three intervals, the lower one of two, and not known of none.
  * The mean would count a burst twice, because its messages stand in the backlog already (simulated: 50 pods where 20 do);

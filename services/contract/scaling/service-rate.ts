@@ -1,4 +1,4 @@
-import { isSound, lately, rateOver, type Sample } from './sample.ts'
+import { hasPause, isSound, lately, rateOver, type Sample } from './sample.ts'
 
 /** What one of so many pods was seen to do, while messages waited all the time. */
 export type MeasuredRate = { replicas: number; perSecond: number; samples: number; atMs: number; remembered?: true }
@@ -17,10 +17,18 @@ const KEPT = 8
 /** A number of pods that was not seen for so long says little about the release that runs now. */
 const FRESH_MS = 3_600_000
 
+/** Fit to learn from: messages waited at every look, and the counters can all be so. */
+const isSaturated = (samples: readonly Sample[]): boolean =>
+  samples.length >= 3 && samples.every(({ ready }) => ready > 0) && isSound(samples)
+
 /**
  * The rate of all pods together while it was their limit: messages waited at every look and the number of ready pods
  * did not change. Otherwise acknowledgements show the demand, and that is nothing to learn from; nor is what the broker's
  * counters show while its nodes come and go.
+ *
+ * Long jobs that began together end together, and the look that sees them end says nothing of how long they took: four
+ * jobs of a minute in 15 s were taken for four times the rate, and pods for enough that were a fourth of it. Where
+ * nothing ended for a while, the time counts from the first look that is known of these pods.
  * @param pollingInterval seconds between two looks
  * @param steadySinceMs since when the number of ready pods is what it is
  */
@@ -30,8 +38,9 @@ export const saturatedRate = (
   steadySinceMs: number,
 ): number | undefined => {
   const window = lately(samples, pollingInterval, steadySinceMs)
-  if (window.length < 3 || window.some(({ ready }) => ready === 0) || !isSound(window)) return undefined
-  const rate = rateOver(window, 'acked')
+  if (!isSaturated(window)) return undefined
+  const all = samples.filter(({ atMs }) => atMs >= steadySinceMs)
+  const rate = rateOver(isSaturated(all) && hasPause(all) ? all : window, 'acked')
   return rate !== undefined && rate > 0 ? rate : undefined
 }
 
