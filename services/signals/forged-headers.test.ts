@@ -1,15 +1,12 @@
-import type { ConsumeMessage } from 'amqplib'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
-import { topologyNames } from '#contract/topology.ts'
-import type { Publication } from '#runtime/publisher.ts'
 import type { Span, Tracing } from '#runtime/tracing.ts'
+import { handleForged, NAMES } from '../../tests/stand/forged-batch.ts'
 import { createBatchWatches } from './batch-watch.ts'
-import { type HandlingContext, handleBatch } from './handling.ts'
 import { createMetrics } from './metrics.ts'
 import { createProcessSpans } from './process-span.ts'
 
-const names = topologyNames({ exchange: 'x', queue: 'x.raw.q', deadLetterExchange: 'x.dlx', delaysMs: [1] })
+const NOW = 1_735_683_481_123
 
 /** Traces everything, and takes no attribute that is none. */
 const tracing = (): Tracing => {
@@ -26,57 +23,26 @@ const tracing = (): Tracing => {
   return { start: () => span as unknown as Span } as unknown as Tracing
 }
 
-/** Handles a batch of two that nobody signed, the first with a header of its own. Returns how many were settled. */
+/** Handles a batch of two that nobody signed, the first with a header of its own. Returns which were settled. */
 const handle = async (header: Record<string, unknown>) => {
-  const published: Publication[] = []
-  const settled: string[] = []
-  const unplanned = () => Promise.reject(new Error('nothing is stored of a message that nobody signed'))
   const metrics = createMetrics(
     {
       PIPELINE_NAME: 'p',
       PIPELINE_NAMESPACE: 'n',
       SERVICE_VERSION: 'v',
       PREFETCH: 2,
-      AMQP_QUEUE: names.queue,
+      AMQP_QUEUE: NAMES.queue,
     } as never,
     () => 0,
   )
-  const context: HandlingContext = {
-    messageKeys: () => new Map(),
-    idempotency: { claim: unplanned, markStored: unplanned },
-    publisher: {
-      publish: async (publication) => {
-        published.push(publication)
-        return 'confirmed'
-      },
-      inFlight: () => 0,
-      observe: () => undefined,
-    },
-    names,
-    retry: { maxRetries: 3, delaysMs: [1], jitterMs: 0 },
-    now: () => 1_735_683_481_123,
-    random: () => 0,
-    watch: createBatchWatches({
-      metrics,
-      spans: createProcessSpans(tracing(), names.queue, 'd'),
-      log: pino({ level: 'silent' }),
-      now: () => 1_735_683_481_123,
-      tick: () => 7,
-    }),
-    pause: unplanned,
-    store: unplanned,
-    alive: unplanned,
-    outage: unplanned,
-  }
-  const delivery = (id: string, headers: Record<string, unknown>) => ({
-    message: {
-      content: Buffer.from('{}'),
-      fields: { exchange: 'x', routingKey: 'r', deliveryTag: 1 },
-      properties: { messageId: id, headers },
-    } as unknown as ConsumeMessage,
-    acker: { settle: () => settled.push(id) },
+  const watch = createBatchWatches({
+    metrics,
+    spans: createProcessSpans(tracing(), NAMES.queue, 'd'),
+    log: pino({ level: 'silent' }),
+    now: () => NOW,
+    tick: () => 7,
   })
-  await handleBatch(context, [delivery('forged', header), delivery('other', {})])
+  const { published, settled } = await handleForged({ forged: header, other: {} }, watch, NOW)
   return { settled: settled.sort(), published: published.map(({ properties }) => properties.messageId).sort() }
 }
 
