@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { SCALING_DEFAULTS } from './block.ts'
 import { decideScaling } from './decision.ts'
-import { freshMemory } from './memory.ts'
+import { freshMemory, type Memory } from './memory.ts'
 import { pausesOf } from './pauses.ts'
 import type { Sample } from './sample.ts'
 import { replay, type ScalingStatus, scalingStatusOf } from './status.ts'
@@ -47,6 +47,45 @@ describe('the status of a decision', () => {
       history: [{ from: 3, to: 12, reason: 'BacklogAndRate' }],
     })
     expect(first.terms?.steady).toBe(10.67)
+  })
+
+  describe('after one look, which does not tell what arrives,', () => {
+    const look: Sample = { atMs: NOW + 3_600_000, ready: 0, unacked: 0, published: 5, acked: 5 }
+    const decideOn = (samples: Sample[], atMs: number, more: Partial<Memory> = {}) => {
+      const facts = {
+        replicas: { current: 1, ready: 1 },
+        metrics: {},
+        pauses: pausesOf(),
+        fixed: undefined,
+        concurrency: 10,
+      }
+      return decideScaling({ ...facts, samples }, SCALING_DEFAULTS, { ...freshMemory(atMs), ...more }, atMs)
+    }
+    const known = scalingStatusOf(
+      decideOn(
+        [
+          { ...look, atMs: NOW - 5000 },
+          { ...look, atMs: NOW },
+        ],
+        NOW,
+        { lastActiveMs: NOW - 1000 },
+      ),
+      undefined,
+      NOW,
+    )
+    const unknown = scalingStatusOf(decideOn([], NOW), undefined, NOW)
+    it('an operator that has just started leaves what was written', () => {
+      expect(known.reason).not.toBe('BurstHold')
+      expect(scalingStatusOf(decideOn([look], look.atMs), known, look.atMs)).toBe(known)
+    })
+    it.each([
+      ['a new pipeline waits for the second', 5_000, 'BacklogUnknown'],
+      ['one that is rarely looked at is told what is known', 60_000, 'BurstHold'],
+    ])('%s', (_, afterMs, reason) => {
+      const atMs = NOW + afterMs
+      expect(unknown.reason).toBe('BacklogUnknown')
+      expect(scalingStatusOf(decideOn([{ ...look, atMs }], atMs), unknown, atMs).reason).toBe(reason)
+    })
   })
 
   it.each([

@@ -21,6 +21,8 @@ export type ScalingStatus = Omit<Situation, 'replicas'> &
 const HISTORY = 10
 /** Figures alone are written no more often than so. */
 const REFRESH_MS = 30_000
+/** The broker's counters move every 5 s: after so long the second look should have come. */
+const SECOND_LOOK_MS = 10_000
 /** Waiting messages that are no sign of anything. */
 const FEW = 20
 /** Reasons to leave a number that come and go while the load is about what the pods are for. */
@@ -30,17 +32,23 @@ const CALM: readonly ScalingReason[] = ['Steady', 'Stabilizing', 'BurstHold', 'S
 const differs = (before = 0, after = 0): boolean =>
   Math.abs(after - before) > FEW && Math.max(before, after) > 2 * Math.min(before, after)
 
+const isFirstLook = ({ inputs }: ScalingStatus): boolean =>
+  inputs.ready !== undefined && inputs.publishRate === undefined
+
 /** Whether a reader of `before` would be misled about now. Its age and the usual ups and downs mislead nobody. */
 const isNews = (before: ScalingStatus, after: ScalingStatus): boolean => {
   const moved = (['current', 'desired'] as const).some((name) => before.replicas[name] !== after.replicas[name])
   if (moved) return true
   if (JSON.stringify(before.inputs.problems ?? []) !== JSON.stringify(after.inputs.problems ?? [])) return true
   if (before.inputs.elsewhere?.message !== after.inputs.elsewhere?.message) return true
+  const agedMs = Date.parse(after.observedAt) - Date.parse(before.observedAt)
+  // What arrives takes two looks to tell. After the first the number stays, and the reason is the next one's to say: an
+  // operator that starts would write each of its pipelines twice.
+  if (isFirstLook(after) && (before.reason !== 'BacklogUnknown' || agedMs < SECOND_LOOK_MS)) return false
   if (before.reason !== after.reason && !(CALM.includes(before.reason) && CALM.includes(after.reason))) return true
-  const aged = Date.parse(after.observedAt) - Date.parse(before.observedAt) >= REFRESH_MS
   const [was, is] = [before.inputs, after.inputs]
   return (
-    aged &&
+    agedMs >= REFRESH_MS &&
     (differs(was.ready, is.ready) ||
       differs(was.unacked, is.unacked) ||
       differs(was.publishRate, is.publishRate) ||
