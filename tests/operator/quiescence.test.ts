@@ -23,6 +23,8 @@ const writesAtRest = (name: string, edits: readonly Edit[]): Promise<string[]> =
     await stage.start({ edits })
     await stage.create()
     await stage.condition('Ready', 'True')
+    // The broker tells of a new queue some seconds late, which is news.
+    await must('the backlog to be known', 60_000, async () => (await stage.status()).backlog)
     // One that never comes to rest is judged all the same.
     await stage.quiet(4_000).catch(() => undefined)
     const mark = plane.audit.mark()

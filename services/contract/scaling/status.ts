@@ -32,8 +32,9 @@ const CALM: readonly ScalingReason[] = ['Steady', 'Stabilizing', 'BurstHold', 'S
 const differs = (before = 0, after = 0): boolean =>
   Math.abs(after - before) > FEW && Math.max(before, after) > 2 * Math.min(before, after)
 
-const isFirstLook = ({ inputs }: ScalingStatus): boolean =>
-  inputs.ready !== undefined && inputs.publishRate === undefined
+/** The number is held because one look at an empty queue does not tell what arrives. */
+const isFirstLook = ({ inputs, reason }: ScalingStatus): boolean =>
+  reason === 'BurstHold' && inputs.ready !== undefined && inputs.publishRate === undefined
 
 /** Whether a reader of `before` would be misled about now. Its age and the usual ups and downs mislead nobody. */
 const isNews = (before: ScalingStatus, after: ScalingStatus): boolean => {
