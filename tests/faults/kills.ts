@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { must } from '../stand/condition.ts'
 import type { Process } from '../stand/service-process.ts'
 import type { Fault } from './fault.ts'
 import { forge, publish } from './forgery.ts'
@@ -38,6 +39,10 @@ const killAfterRetry = async (stage: Stage): Promise<void> => {
   const doomed = await stage.start('signals', { edits: KILL_POINTS['signals published a retry'], killAt: 20 })
   const end = await Promise.race([doomed.ended, delay(60_000, 'nothing', { ref: false })])
   stage.expect(end === 'SIGKILL', `expected signals to be killed, got ${end}`)
+  // Copies and originals together: one that came after the other was stored would be known to Redis, whatever its id.
+  await must('the copies to be back beside their originals', 30_000, async () =>
+    (await stage.depth(stage.names.queue)) > 60 ? true : undefined,
+  )
   stage.setKey('signals', 'message-p2', key)
   await (await stage.start('signals')).ready()
 }
